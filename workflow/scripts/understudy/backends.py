@@ -1,0 +1,40 @@
+"""Backends are files: the name in the configuration is the name of a module that holds a class `Backend`."""
+
+from importlib import import_module
+from pathlib import Path
+from types import ModuleType
+
+from understudy.errors import BackendError
+
+
+def load_backend(package: str, name: str) -> type:
+    """Import the class `Backend` of one backend.
+
+    Args:
+        package: dotted name of the folder, such as "understudy.semantics.pose_backends".
+        name: file name without its ending, as written in the configuration.
+
+    Raises:
+        BackendError: there is no such file, or one of its imports is not installed.
+    """
+    names = list_backends(package)
+    if name not in names:
+        folder = package.replace(".", "/")
+        raise BackendError(
+            f"The configuration names the backend '{name}', but {folder} holds {', '.join(names)}; "
+            f"choose one of them or add {folder}/{name}.py."
+        )
+    try:
+        module: ModuleType = import_module(f"{package}.{name}")
+    except ImportError as missing:
+        raise BackendError(
+            f"The backend '{name}' needs the Python package '{missing.name}', which is not installed here; "
+            f"install it, or run with --sdm conda so that the rule's own environment is used."
+        ) from missing
+    return module.Backend
+
+
+def list_backends(package: str) -> list[str]:
+    """Name the backends of a folder: every module that does not start with an underscore."""
+    folder = Path(import_module(package).__path__[0])
+    return sorted(file.stem for file in folder.glob("*.py") if not file.name.startswith("_"))

@@ -1,0 +1,101 @@
+"""The clip table: one row per clip, read and checked before any job."""
+
+import csv
+import re
+from dataclasses import dataclass, fields
+from difflib import get_close_matches
+from pathlib import Path
+
+from understudy.errors import ClipTableError
+
+
+@dataclass(frozen=True)
+class Clip:
+    """One row: times in seconds of the source (end_s 0 means to its end).
+
+    `person` says who is followed (`largest` is all the embedded backend knows); `crop` is `person`, `none`, or
+    `left,top,width,height` in upright source pixels.
+    """
+
+    clip: str
+    video: str
+    start_s: float
+    end_s: float
+    person: str
+    crop: str
+
+
+DEFAULTS = {"start_s": "0", "end_s": "0", "person": "largest", "crop": "person"}
+_CROP = re.compile(r"person|none|\d+,\d+,[1-9]\d*,[1-9]\d*")
+
+
+def read_clips(path: str | Path) -> dict[str, Clip]:
+    """Read and check the clip table (tab-separated, one heading line; `#` starts a comment line).
+
+    Raises:
+        ClipTableError: the file is missing, a column is unknown, or a value is out of range; the message names
+            the row.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise ClipTableError(f"The clip table {path} does not exist; make it, or correct `clips` in the configuration.")
+    with path.open(encoding="utf-8", newline="") as file:
+        lines = [(number, line) for number, line in enumerate(file, 1) if line.strip() and not line.startswith("#")]
+    if not lines:
+        raise ClipTableError(f"The clip table {path} is empty; its first line must name the columns clip and video.")
+    names = next(csv.reader([lines[0][1].rstrip("\r\n")], delimiter="\t"))
+    _check_columns(path, names)
+    clips: dict[str, Clip] = {}
+    for number, line in lines[1:]:
+        values = next(csv.reader([line.rstrip("\r\n")], delimiter="\t"))
+        clip = _read_row(f"{path}, line {number}", names, values)
+        if clip.clip in clips:
+            raise ClipTableError(
+                f"{path}, line {number}: the clip '{clip.clip}' is already there; give it another name."
+            )
+        clips[clip.clip] = clip
+    if not clips:
+        raise ClipTableError(f"The clip table {path} names no clip; add a line with its name and its video.")
+    return clips
+
+
+def _check_columns(path: Path, names: list[str]) -> None:
+    known = [field.name for field in fields(Clip)]
+    for name in names:
+        if name not in known:
+            nearest = get_close_matches(name, known, 1, 0)[0]
+            raise ClipTableError(
+                f"{path} has the column '{name}', which is unknown; did you mean '{nearest}'? "
+                f"Columns are separated by tabs: {', '.join(known)}."
+            )
+    for name in ("clip", "video"):
+        if name not in names:
+            raise ClipTableError(f"{path} lacks the column '{name}'; columns are separated by tabs.")
+
+
+def _read_row(place: str, names: list[str], values: list[str]) -> Clip:
+    if len(values) > len(names):
+        raise ClipTableError(f"{place}: {len(values)} values for {len(names)} columns; separate columns by one tab.")
+    row = DEFAULTS | {name: value.strip() for name, value in zip(names, values) if value.strip()}
+    for name in ("clip", "video"):
+        if name not in row:
+            raise ClipTableError(f"{place}: the column '{name}' is empty; fill it.")
+    if not re.fullmatch(r"[A-Za-z0-9_-]+", row["clip"]):
+        raise ClipTableError(f"{place}: clip '{row['clip']}' may hold only letters, digits, '_' and '-'; rename it.")
+    times = {}
+    for name in ("start_s", "end_s"):
+        try:
+            times[name] = float(row[name])
+        except ValueError:
+            times[name] = -1.0
+        if not 0 <= times[name] < float("inf"):
+            raise ClipTableError(f"{place}: {name} is '{row[name]}', expected seconds from 0 up; correct it.")
+    if times["end_s"] and times["end_s"] <= times["start_s"]:
+        raise ClipTableError(f"{place}: end_s {row['end_s']} does not come after start_s {row['start_s']}; correct it.")
+    if row["person"] != "largest":
+        raise ClipTableError(f"{place}: person is '{row['person']}', expected 'largest'; correct it or leave it out.")
+    if not _CROP.fullmatch(row["crop"]):
+        raise ClipTableError(
+            f"{place}: crop is '{row['crop']}', expected 'person', 'none' or 'left,top,width,height' in pixels."
+        )
+    return Clip(row["clip"], row["video"], times["start_s"], times["end_s"], row["person"], row["crop"])

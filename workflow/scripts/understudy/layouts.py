@@ -1,0 +1,210 @@
+"""Every HDF5 file of the project: its datasets, their axes, and how they are written and opened.
+
+One row per frame, always: a frame without a person is a row with `valid` false, never a missing row.
+Axes: T frames, H rows, W columns, K joints; P and Q are rows and columns of a surface, `samples` times H and W.
+"""
+
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, is_dataclass
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+
+from understudy.errors import LayoutError
+from understudy.job import atomic_path
+
+SCHEMA_VERSION = 1
+COMPRESSION = {"compression": "lzf", "shuffle": True}  # benchmarks/compression.py holds the measurement
+
+
+@dataclass(frozen=True)
+class Array:
+    """One dataset of a layout: its number type, axes and meaning; trailing numbers in `axes` are fixed sizes."""
+
+    dtype: str
+    axes: tuple[str | int, ...]
+    meaning: str
+    optional: bool = False
+
+
+_JOINTS = {
+    "body": Array("float32", ("T", 25, 3), "BODY_25: x px, y px, score 0..1; 0, 0, 0 where absent"),
+    "body_z": Array("float32", ("T", 25), "depth px, away from the camera, mid-hip is 0", optional=True),
+    "face": Array("float32", ("T", 70, 3), "FACE_70: x px, y px, score 0..1"),
+    "face_z": Array("float32", ("T", 70), "depth px, same origin as body_z", optional=True),
+    "hands": Array("float32", ("T", 2, 21, 3), "left, right hand: x px, y px, score 0..1"),
+    "hands_z": Array("float32", ("T", 2, 21), "depth px, same origin as body_z", optional=True),
+    "person_box": Array("float32", ("T", 4), "left, top, right, bottom px; zeros where nobody is found"),
+    "valid": Array("bool", ("T",), "a person was found, or a short gap was bridged"),
+}
+_SURFACE = {
+    "part": Array("uint8", ("T", "P", "Q"), "part index 0 background, 1..24, cut and filled by the matte"),
+    "uv": Array("uint8", ("T", "P", "Q", 2), "U, V on the part, 0..255 for 0..1"),
+    "matte": Array("uint8", ("T", "H", "W"), "share of the pixel that is the person, 0..255"),
+}
+_BODY_SURFACE = {
+    "body_part": Array("uint8", ("T", "P", "Q"), "part index of the bare body, not cut by the matte", optional=True),
+    "body_uv": Array("uint8", ("T", "P", "Q", 2), "U, V of the bare body", optional=True),
+}
+
+LAYOUTS: dict[str, dict[str, Array]] = {
+    "frames": {"rgb": Array("uint8", ("T", "H", "W", 3), "upright, cropped frames, sRGB")},
+    "pose": {
+        **_JOINTS,
+        "matte": Array("uint8", ("T", "H", "W"), "person mask of backends that make one", optional=True),
+    },
+    "surface": {**_SURFACE, **_BODY_SURFACE, "valid": Array("bool", ("T",), "the surface could be fitted")},
+    # one group per stride of the temporal judges: stride_1, stride_3, ...
+    "flow": {
+        "backward": Array("int16", ("T", "H", "W", 2), "x, y in 1/16 px, frame t to frame t - stride"),
+        "confidence": Array("uint8", ("T", "H", "W"), "255 where forward and backward flow agree"),
+    },
+    "windows": {
+        "clip": Array("int16", ("N",), "index into the attribute `clips`"),
+        "first": Array("int32", ("N",), "first frame of an unbroken run"),
+        "length": Array("int32", ("N",), "frames of the run"),
+        "split": Array("uint8", ("N",), "0 training, 1 held out"),
+    },
+    "truth": {
+        **_JOINTS,
+        **_SURFACE,
+        "backward": Array("int16", ("T", "H", "W", 2), "exact flow in 1/16 px, frame t to t - 1, frame 0 zero"),
+        "visible": Array("uint8", ("T", "H", "W"), "255 where the point is seen in frame t - 1 too"),
+        "joints_world": Array("float32", ("T", 25, 3), "BODY_25 in metres"),
+    },
+    "driving": {
+        **_JOINTS,
+        "part": Array("uint8", ("T", "P", "Q"), "part index drawn with the performer's body"),
+        "uv": Array("uint8", ("T", "P", "Q", 2), "U, V drawn with the performer's body"),
+    },
+}
+GROUPED = {"flow"}  # layouts whose datasets stand in one group per stride
+
+
+class Writer:
+    """Appends rows to the datasets of one file; made by `create`."""
+
+    def __init__(self, file: h5py.File, layout: str):
+        self.file = file
+        self.layout = layout
+
+    def append(self, group: str = "", **rows: np.ndarray) -> None:
+        """Add one frame to each named dataset (the row carries no time axis)."""
+        for name, row in rows.items():
+            self.extend(group, **{name: np.asarray(row)[None]})
+
+    def extend(self, group: str = "", **blocks: np.ndarray) -> None:
+        """Add a block of frames (time axis first) to each named dataset."""
+        for name, block in blocks.items():
+            array = _described(self.layout, name)
+            block = np.asarray(block)
+            if block.dtype != np.dtype(array.dtype) or block.ndim != len(array.axes):
+                raise ValueError(
+                    f"{self.layout}.{name} takes {array.dtype} {array.axes}, got {block.dtype} {block.shape}"
+                )
+            place = f"{group}/{name}" if group else name
+            if place not in self.file:
+                chunk = (1, *block.shape[1:]) if block.ndim > 2 and block[0].size > 4096 else True
+                self.file.create_dataset(
+                    place,
+                    data=block,
+                    maxshape=(None, *block.shape[1:]),
+                    chunks=chunk,
+                    **COMPRESSION,
+                )
+                continue
+            data = self.file[place]
+            data.resize(len(data) + len(block), axis=0)
+            data[-len(block) :] = block
+
+    def attributes(self, values: Mapping[str, Any], group: str = "/") -> None:
+        """Store numbers, strings and arrays beside the datasets; nested mappings become JSON text."""
+        for name, value in values.items():
+            self.file[group].attrs[name] = json.dumps(value) if isinstance(value, (dict, list)) else value
+
+
+@contextmanager
+def create(path: str | Path, layout: str, producer: str, settings: Any = None) -> Iterator[Writer]:
+    """Write a file of one layout; it appears under its name only when whole and held to the layout.
+
+    Args:
+        path: the file to make; its folder is made too.
+        layout: a key of `LAYOUTS`.
+        producer: who made it: room and version, backend and version.
+        settings: dataclass or mapping with the settings that made it.
+    """
+    described = LAYOUTS[layout]
+    with atomic_path(path) as beside, h5py.File(beside, "w") as file:
+        kept = asdict(settings) if is_dataclass(settings) else dict(settings or {})
+        file.attrs.update(
+            layout=layout, schema_version=SCHEMA_VERSION, producer=producer, settings=json.dumps(kept)
+        )
+        yield Writer(file, layout)
+        _check(file, layout, described, path)
+
+
+@contextmanager
+def open_file(path: str | Path, layout: str) -> Iterator[h5py.File]:
+    """Open a file of one layout for reading.
+
+    Raises:
+        LayoutError: it is missing, no HDF5, of another layout or schema version, or lacks a dataset.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise LayoutError(f"{path} does not exist; a file of layout '{layout}' was expected there.")
+    try:
+        file = h5py.File(path, "r")
+    except OSError as broken:
+        raise LayoutError(f"{path} is no readable HDF5 file ({broken}); delete it and run again.") from broken
+    with file:
+        found = file.attrs.get("layout"), file.attrs.get("schema_version")
+        if found != (layout, SCHEMA_VERSION):
+            raise LayoutError(
+                f"{path} holds layout {found[0]!r} version {found[1]}, expected {layout!r} version "
+                f"{SCHEMA_VERSION}; delete it and run again so that it is written anew."
+            )
+        _check(file, layout, LAYOUTS[layout], path)
+        yield file
+
+
+def describe(file: h5py.File) -> dict[str, Any]:
+    """Return a file's attributes as plain Python values, its settings as a mapping."""
+    values = {name: value.item() if isinstance(value, np.generic) else value for name, value in file.attrs.items()}
+    values["settings"] = json.loads(values.get("settings", "{}"))
+    return values
+
+
+def _described(layout: str, name: str) -> Array:
+    if name not in LAYOUTS[layout]:
+        raise ValueError(f"layout '{layout}' has no dataset '{name}'; it has {', '.join(LAYOUTS[layout])}")
+    return LAYOUTS[layout][name]
+
+
+def _check(file: h5py.File, layout: str, described: dict[str, Array], path: str | Path) -> None:
+    """Hold every dataset to its number type and axes; one axis name has one length in all of them."""
+    groups = [file[name] for name in file] if layout in GROUPED else [file]
+    sizes: dict[str, tuple[int, str]] = {}
+    for group in groups:
+        for name, array in described.items():
+            if name not in group:
+                if array.optional:
+                    continue
+                raise LayoutError(f"{path} lacks the dataset '{name}' of layout '{layout}'; delete it and run again.")
+            data = group[name]
+            if data.dtype != np.dtype(array.dtype) or data.ndim != len(array.axes):
+                raise LayoutError(
+                    f"{path}: '{name}' is {data.dtype} {data.shape}, expected {array.dtype} {array.axes}; "
+                    f"delete it and run again."
+                )
+            for axis, length in zip(array.axes, data.shape, strict=True):
+                expected = (axis, "the layout") if isinstance(axis, int) else sizes.setdefault(axis, (length, name))
+                if length != expected[0]:
+                    raise LayoutError(
+                        f"{path}: axis {axis} of '{name}' has length {length}, but {expected[0]} in "
+                        f"{expected[1]}; delete it and run again."
+                    )

@@ -1,0 +1,156 @@
+"""The settings as frozen dataclasses: name and type here, meaning, unit, range and default in the schema.
+
+`config/schemas/config.schema.yaml` describes the same keys; `tests/test_settings.py` holds the two together.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, is_dataclass
+from typing import Any, TypeVar, get_args, get_origin, get_type_hints
+
+# Raised when the meaning of a room's output changes; stands in the params of the room's rules, so that they run again.
+VERSIONS = {
+    "synthetic": 1,
+    "video": 1,
+    "semantics": 1,
+    "flow": 1,
+    "dataset": 1,
+    "training": 1,
+    "rendering": 1,
+    "metrics": 1,
+}
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class SyntheticSettings:
+    build: str
+    look: str
+    choreography: str
+    start_s: float
+    duration_s: float
+    rate_fps: float
+    height_px: int
+    width_px: int
+    body_share: float
+    shift: float
+    background: int
+
+
+@dataclass(frozen=True)
+class DecodeSettings:
+    backend: str
+    height_px: int
+    rate_fps: float
+    crop_margin: float
+
+
+@dataclass(frozen=True)
+class PoseSettings:
+    backend: str
+    smooth_frames: int
+    gap_frames: int
+    min_score: float
+
+
+@dataclass(frozen=True)
+class SurfaceSettings:
+    backend: str
+    samples: int
+    reach: float
+
+
+@dataclass(frozen=True)
+class FlowSettings:
+    backend: str
+    quality: str
+    strides: tuple[int, ...]
+    slack_px: float
+
+
+@dataclass(frozen=True)
+class DatasetSettings:
+    held_out: float
+    gap_frames: int
+    surface: str
+
+
+@dataclass(frozen=True)
+class ModelSettings:
+    generator: str
+    width: int
+    texels: int
+    latents: int
+
+
+@dataclass(frozen=True)
+class LossSettings:
+    picture: float
+    gradient: float
+    person: float
+    matte: float
+    image_gan: float
+    image_features: float
+    temporal_difference: float
+    temporal_gan: float
+    temporal_features: float
+    flow: float
+    flow_warp: float
+    output_warp: float
+    mask: float
+
+
+@dataclass(frozen=True)
+class StageSettings:
+    name: str
+    height_px: int
+    clip_frames: int
+    batch: int
+    steps: int
+    seconds: float
+    learning_rate: float
+    judges_from: float
+
+
+@dataclass(frozen=True)
+class TrainingSettings:
+    seed: int
+    precision: str
+    save_seconds: float
+    preview_frames: int
+    losses: LossSettings
+    stages: tuple[StageSettings, ...]
+
+
+@dataclass(frozen=True)
+class RenderingSettings:
+    retarget: str
+    place: str
+    crf: int
+
+
+@dataclass(frozen=True)
+class MetricsSettings:
+    tolerance_px: int
+
+
+def from_params(kind: type[T], values: Mapping[str, Any]) -> T:
+    """Build a settings dataclass, nested ones too, from the plain mapping a rule passes as params.
+
+    Raises:
+        ValueError: a key is missing or unknown. The schema refuses such a configuration before any job; this
+            can only be a mistake in the code.
+    """
+    types = get_type_hints(kind)
+    names = {field.name for field in fields(kind)}
+    if names != set(values):
+        raise ValueError(f"{kind.__name__} has {sorted(names)}, got {sorted(values)}")
+    return kind(**{name: _typed(types[name], values[name]) for name in names})
+
+
+def _typed(kind: Any, value: Any) -> Any:
+    if is_dataclass(kind):
+        return from_params(kind, value)
+    if get_origin(kind) is tuple:
+        return tuple(_typed(get_args(kind)[0], item) for item in value)
+    return kind(value)
