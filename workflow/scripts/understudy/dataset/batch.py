@@ -1,0 +1,150 @@
+"""What a generator and its losses see of a batch of frames: semantic maps, truth, and clips of both.
+
+Axes: B batch, H rows, W columns; P = samples * H and Q = samples * W, the surface's samples.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from typing import Self
+
+import torch
+from torch import Tensor
+
+
+class _Batch:
+    """Tensors of one batch that travel together; axis 0 of each is B."""
+
+    def to(self, device: torch.device | str) -> Self:
+        """Move every tensor to a device."""
+        return type(self)(*(value.to(device, non_blocking=True) for value in self._tensors()))
+
+    def __getitem__(self, item: int | slice) -> Self:
+        """Choose items of the batch; one number keeps the axis B, with length 1."""
+        chosen = slice(item, item + 1 or None) if isinstance(item, int) else item
+        return type(self)(*(value[chosen] for value in self._tensors()))
+
+    def __len__(self) -> int:
+        return len(self._tensors()[0])
+
+    @property
+    def device(self) -> torch.device:
+        return self._tensors()[0].device
+
+    @classmethod
+    def stack(cls, items: Sequence[Self]) -> Self:
+        """Join batches along B."""
+        return cls(*(torch.cat(values) for values in zip(*(item._tensors() for item in items), strict=True)))
+
+    def _tensors(self) -> list[Tensor]:
+        return [getattr(self, one.name) for one in fields(self)]
+
+
+@dataclass(frozen=True)
+class SemanticMap(_Batch):
+    """What the generator sees of one frame.
+
+    Attributes:
+        part: (B, P, Q) int64, 0 background, 1..24; never averaged.
+        uv: (B, 2, P, Q) float32, U and V on the part, 0..1.
+        drawing: (B, 3, H, W) float32, limbs, face lines and hands, -1 (ground) to 1.
+        flow: (B, 2, H, W) float32 px, where the same point of the surface was in the frame before.
+        flow_valid: (B, 1, H, W) float32, 1 where that point was seen there, else 0; 0 after a cut.
+    """
+
+    part: Tensor
+    uv: Tensor
+    drawing: Tensor
+    flow: Tensor
+    flow_valid: Tensor
+
+    @property
+    def samples(self) -> int:
+        """Surface samples per pixel and axis: P / H."""
+        return self.part.shape[-2] // self.drawing.shape[-2]
+
+
+@dataclass(frozen=True)
+class FrameTruth(_Batch):
+    """What the footage shows of one frame.
+
+    Attributes:
+        picture: (B, 3, H, W) float32, RGB, -1..1.
+        matte: (B, 1, H, W) float32, share of the pixel that is the person, 0..1.
+        flow: (B, 2, H, W) float32 px, optical flow to the frame before (zero in a run's first frame).
+        confidence: (B, 1, H, W) float32, trust in `flow`, 0..1.
+    """
+
+    picture: Tensor
+    matte: Tensor
+    flow: Tensor
+    confidence: Tensor
+
+
+@dataclass(frozen=True)
+class ClipBatch:
+    """B short clips: two context frames, then the T frames that are drawn.
+
+    A clip at the start of a run has no frames before it: its first frame then stands there too, with
+    `past_valid` 0, `flow_valid` 0 and `confidence` 0 where a flow would lead out of the run.
+
+    Attributes:
+        maps: T + 2 semantic maps.
+        truth: T + 2 frames of footage.
+        past_valid: (B, 2) float32, 1 where context frame 0, 1 is a frame of its own, not the repeated first one.
+        frames: (B, T + 2) int64, number of each frame in the footage (unique over its clips).
+        far: optical flows over longer strides: stride -> T + 2 pairs as `strided` returns them.
+    """
+
+    maps: list[SemanticMap]
+    truth: list[FrameTruth]
+    past_valid: Tensor
+    frames: Tensor
+    far: Mapping[int, list[tuple[Tensor, Tensor]]] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return len(self.past_valid)
+
+    @property
+    def clip_frames(self) -> int:
+        """T, the frames that are drawn."""
+        return len(self.maps) - 2
+
+    def to(self, device: torch.device | str) -> Self:
+        """Move every tensor to a device."""
+        return type(self)(
+            [one.to(device) for one in self.maps],
+            [one.to(device) for one in self.truth],
+            self.past_valid.to(device),
+            self.frames.to(device),
+            {stride: [(flow.to(device), trust.to(device)) for flow, trust in far] for stride, far in self.far.items()},
+        )
+
+    def __getitem__(self, item: int | slice) -> Self:
+        """Choose clips of the batch; one number keeps the axis B, with length 1."""
+        chosen = slice(item, item + 1 or None) if isinstance(item, int) else item
+        return type(self)(
+            [one[chosen] for one in self.maps],
+            [one[chosen] for one in self.truth],
+            self.past_valid[chosen],
+            self.frames[chosen],
+            {stride: [(flow[chosen], trust[chosen]) for flow, trust in far] for stride, far in self.far.items()},
+        )
+
+    def strided(self, t: int, stride: int) -> tuple[Tensor, Tensor]:
+        """Return the optical flow from frame t to frame t - stride of the clip.
+
+        Args:
+            t: place in `maps` and `truth`, 0 .. T + 1.
+            stride: frames; 1, or one of those asked for when the batch was drawn.
+
+        Returns:
+            flow: (B, 2, H, W) float32 px.
+            confidence: (B, 1, H, W) float32, 0..1; 0 where t - stride lies before the run.
+        """
+        if not stride <= t < len(self.truth):
+            raise ValueError(f"frame {t} has no frame {stride} before it in a clip of {len(self.truth)} frames")
+        if stride == 1:
+            return self.truth[t].flow, self.truth[t].confidence
+        if stride not in self.far:
+            raise ValueError(f"flows over {stride} frames were not drawn; this batch has 1, {sorted(self.far)}")
+        return self.far[stride][t]
