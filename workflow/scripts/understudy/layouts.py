@@ -140,9 +140,7 @@ def create(path: str | Path, layout: str, producer: str, settings: Any = None) -
     described = LAYOUTS[layout]
     with atomic_path(path) as beside, h5py.File(beside, "w") as file:
         kept = asdict(settings) if is_dataclass(settings) else dict(settings or {})
-        file.attrs.update(
-            layout=layout, schema_version=SCHEMA_VERSION, producer=producer, settings=json.dumps(kept)
-        )
+        file.attrs.update(layout=layout, schema_version=SCHEMA_VERSION, producer=producer, settings=json.dumps(kept))
         yield Writer(file, layout)
         _check(file, layout, described, path)
 

@@ -17,6 +17,7 @@ VERSIONS = {
     "training": 1,
     "rendering": 1,
     "metrics": 1,
+    "report": 1,
 }
 
 T = TypeVar("T")

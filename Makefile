@@ -1,0 +1,61 @@
+# Two commands set everything up on a fresh machine: `make demo` and `make test`.
+PYTHON ?= python3
+VENV ?= .venv
+CORES ?= all
+BIN := $(VENV)/bin
+SNAKEMAKE := $(BIN)/snakemake --workflow-profile profiles/embedded --cores $(CORES)
+
+.PHONY: demo test lint format dry-runs docs clean help
+
+help:  ## list the targets
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
+
+$(VENV)/.run: requirements/torch.txt requirements/run.txt
+	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(0 if v in ((3, 11), (3, 12)) else \
+	"Understudy needs Python 3.11 or 3.12, found %d.%d; name one: make PYTHON=python3.11 ..." % v)'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet -r requirements/torch.txt -c requirements/run.txt
+	$(BIN)/pip install --quiet --no-deps -r requirements/run.txt
+	touch $@
+
+$(VENV)/.dev: $(VENV)/.run requirements/dev.txt
+	$(BIN)/pip install --quiet --no-deps -r requirements/dev.txt
+	touch $@
+
+# Without PERFORMER and DRIVING: two synthetic performers. With them: your own two videos.
+demo: $(VENV)/.run  ## make the demo film; PERFORMER=me.mp4 DRIVING=dance.mp4 for your own
+ifdef PERFORMER
+	$(BIN)/python tools/own_footage.py --performer "$(PERFORMER)" --driving "$(DRIVING)" --folder config/own
+	$(SNAKEMAKE) --configfile config/own/config.yaml
+	@$(BIN)/python tools/own_footage.py --show config/own
+else
+	$(SNAKEMAKE) --configfile config/demo.yaml
+	@echo; echo "The film: results/transfers/ada/ben/side_by_side.mp4 (left the driver, right Ada performing it)"
+	@echo "Figures:  results/transfers/ada/ben/metrics.json"
+endif
+
+test: $(VENV)/.dev  ## run every test
+	$(BIN)/python -m pytest
+
+lint: $(VENV)/.dev  ## formatters in check mode and linters
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/snakefmt --check Snakefile rules
+	$(BIN)/codespell
+	$(BIN)/snakemake --workflow-profile profiles/embedded --configfile config/demo.yaml --lint
+
+format: $(VENV)/.dev  ## format Python and rules
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+	$(BIN)/snakefmt Snakefile rules
+
+dry-runs: $(VENV)/.run  ## dry run of every shipped configuration
+	@for config in demo smoke pair_128; do \
+	  echo "dry run of config/$$config.yaml"; \
+	  $(SNAKEMAKE) --configfile config/$$config.yaml --dry-run --quiet || exit 1; done
+
+docs: $(VENV)/.run  ## write docs/settings.md anew from the schema
+	$(BIN)/python tools/write_settings_page.py
+
+clean:  ## remove the virtual environment and caches; results stay
+	rm -rf $(VENV) .pytest_cache .ruff_cache

@@ -1,0 +1,48 @@
+"""From two videos to a film: one person performs another's motion."""
+
+from snakemake.utils import min_version
+
+min_version("9.0")
+
+
+include: "rules/common.smk"
+include: "rules/synthetic.smk"
+include: "rules/video.smk"
+include: "rules/semantics.smk"
+include: "rules/flow.smk"
+include: "rules/dataset.smk"
+include: "rules/training.smk"
+include: "rules/rendering.smk"
+include: "rules/metrics.smk"
+include: "rules/report.smk"
+
+
+# A job on a cluster node takes its GPU from that node, not from one pool for the whole cluster.
+resource_scopes:
+    gpu="local",
+
+
+wildcard_constraints:
+    clip="[A-Za-z0-9_-]+",
+    driving="[A-Za-z0-9_-]+",
+    performer="[A-Za-z0-9_-]+",
+    stage="s[0-9]+t[0-9]+",
+
+
+localrules:
+    all,
+    overlays,
+
+
+rule all:
+    """Films and figures of every transfer, figures of every performer."""
+    default_target: True
+    input:
+        films,
+        figures,
+
+
+rule overlays:
+    """What the estimators saw, one film for each clip in use, before any training."""
+    input:
+        overlay_films,

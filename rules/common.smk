@@ -1,0 +1,127 @@
+"""Settings, clips and the small functions by which recipes ask for them."""
+
+import sys
+from pathlib import Path
+
+from snakemake.exceptions import WorkflowError
+
+sys.path.append(str(Path(workflow.basedir) / "workflow" / "scripts"))
+
+from understudy.errors import UnderstudyError
+from understudy.validation import load_project
+
+try:
+    project = load_project(config, Path(workflow.basedir))
+except UnderstudyError as mistake:
+    raise WorkflowError(str(mistake)) from None
+
+
+def section(name):
+    """Return one section of the settings, as the only settings a job gets."""
+    return project.section(name)
+
+
+def version(room):
+    """Return a room's version; raised when the meaning of its output changes."""
+    return project.version(room)
+
+
+def environment(job, name):
+    """Return the conda environment of the backend chosen for a job."""
+    return f"../envs/{job}_{project.section(name)['backend']}.yaml"
+
+
+def clip_row(wildcards):
+    return project.clip_row(wildcards.clip)
+
+
+def source_video(wildcards):
+    return project.source_video(wildcards.clip)
+
+
+def synthetic_section(wildcards):
+    return project.synthetic_section(wildcards.clip)
+
+
+def performer_files(name):
+    """Return an input function: one kind of file of all clips that show the performer."""
+
+    def files(wildcards):
+        return [
+            f"results/clips/{clip}/{name}"
+            for clip in project.performer_clips(wildcards.performer)
+        ]
+
+    return files
+
+
+def previous_weights(wildcards):
+    """Return the weights a stage starts from; none for the first."""
+    before = project.stage_before(wildcards.stage)
+    return (
+        [f"results/performers/{wildcards.performer}/{before}/generator.safetensors"]
+        if before
+        else []
+    )
+
+
+def final_weights(wildcards):
+    stage = project.last_stage()
+    return f"results/performers/{wildcards.performer}/{stage}/generator.safetensors"
+
+
+def stage_training(wildcards):
+    return project.stage_training(wildcards.stage)
+
+
+def stage_state(wildcards):
+    """Return the folder of a stage's state; its name is a digest of every setting that decides the result."""
+    digest = project.stage_digest(wildcards.stage)
+    return f"results/performers/{wildcards.performer}/{wildcards.stage}/state-{digest}"
+
+
+def stage_minutes(wildcards):
+    return project.stage_minutes(wildcards.stage)
+
+
+def transfer_rendering(wildcards):
+    return project.transfer_rendering(wildcards.performer, wildcards.driving)
+
+
+def transfer_truth(wildcards):
+    """Return frames, pose and surface of the true transfer, where the configuration names it."""
+    truth = project.transfer_truth(wildcards.performer, wildcards.driving)
+    return (
+        [f"results/clips/{truth}/frames.h5", project.truth_file(truth)] if truth else []
+    )
+
+
+def films(wildcards):
+    folders = [
+        f"results/transfers/{performer}/{driving}"
+        for performer, driving in project.transfers()
+    ]
+    return [
+        f"{folder}/{film}"
+        for folder in folders
+        for film in ("video.mp4", "side_by_side.mp4")
+    ]
+
+
+def figures(wildcards):
+    transfers = [
+        f"results/transfers/{performer}/{driving}/metrics.json"
+        for performer, driving in project.transfers()
+    ]
+    return transfers + [
+        f"results/performers/{performer}/metrics.json"
+        for performer in project.performers()
+    ]
+
+
+def overlay_films(wildcards):
+    return [
+        f"results/clips/{clip}/{file}"
+        for clip in project.clips_in_use()
+        for file in ("overlay.mp4", "doubtful.tsv")
+    ]

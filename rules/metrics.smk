@@ -1,0 +1,45 @@
+rule measure_performer:
+    """Measure the generator, and its start, on the held-out frames of the performer's own clips."""
+    input:
+        weights=final_weights,
+        windows="results/performers/{performer}/windows.h5",
+    output:
+        metrics="results/performers/{performer}/metrics.json",
+    log:
+        "results/logs/measure_performer/{performer}.log",
+    conda:
+        "../envs/train.yaml"
+    threads: 4
+    resources:
+        gpu=1,
+        mem_mb=8000,
+        runtime=120,
+    params:
+        settings=section("metrics"),
+        dataset=section("dataset"),
+        version=version("metrics"),
+    script:
+        "../workflow/scripts/measure_performer.py"
+
+
+rule measure_transfer:
+    """Measure a film, for synthetic pairs against the true transfer."""
+    input:
+        video="results/transfers/{performer}/{driving}/video.mp4",
+        driving="results/transfers/{performer}/{driving}/driving.h5",
+        windows="results/performers/{performer}/windows.h5",
+        truth=transfer_truth,
+    output:
+        metrics="results/transfers/{performer}/{driving}/metrics.json",
+    log:
+        "results/logs/measure_transfer/{performer}/{driving}.log",
+    conda:
+        "../envs/train.yaml"
+    resources:
+        mem_mb=4000,
+        runtime=120,
+    params:
+        settings=section("metrics"),
+        version=version("metrics"),
+    script:
+        "../workflow/scripts/measure_transfer.py"

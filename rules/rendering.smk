@@ -1,0 +1,48 @@
+rule fit_driving:
+    """Draw the driving clip's motion with the performer's own body, where the performer stood."""
+    input:
+        pose="results/clips/{driving}/pose.h5",
+        surface="results/clips/{driving}/surface.h5",
+        windows="results/performers/{performer}/windows.h5",
+    output:
+        driving="results/transfers/{performer}/{driving}/driving.h5",
+    log:
+        "results/logs/fit_driving/{performer}/{driving}.log",
+    benchmark:
+        "results/benchmarks/fit_driving/{performer}/{driving}.tsv"
+    conda:
+        "../envs/train.yaml"
+    params:
+        settings=transfer_rendering,
+        surface=section("surface"),
+        version=version("rendering"),
+    script:
+        "../workflow/scripts/fit_driving.py"
+
+
+rule render_transfer:
+    """Render the film: the performer in the driver's poses, at the driving clip's rate and with its sound."""
+    input:
+        weights=final_weights,
+        driving="results/transfers/{performer}/{driving}/driving.h5",
+        frames="results/clips/{driving}/frames.h5",
+        sound="results/clips/{driving}/sound.mka",
+    output:
+        video="results/transfers/{performer}/{driving}/video.mp4",
+        side_by_side="results/transfers/{performer}/{driving}/side_by_side.mp4",
+    log:
+        "results/logs/render_transfer/{performer}/{driving}.log",
+    benchmark:
+        "results/benchmarks/render_transfer/{performer}/{driving}.tsv"
+    conda:
+        "../envs/train.yaml"
+    threads: 4
+    resources:
+        gpu=1,
+        mem_mb=8000,
+        runtime=240,
+    params:
+        settings=transfer_rendering,
+        version=version("rendering"),
+    script:
+        "../workflow/scripts/render_transfer.py"

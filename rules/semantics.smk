@@ -1,0 +1,62 @@
+rule locate_person:
+    """Find where in the picture the person moves, so that the frames can be cropped to them."""
+    input:
+        video=source_video,
+    output:
+        crop="results/clips/{clip}/crop.json",
+    log:
+        "results/logs/locate_person/{clip}.log",
+    conda:
+        environment("pose", "pose")
+    params:
+        clip=clip_row,
+        pose=section("pose"),
+        decode=section("decode"),
+        version=version("semantics"),
+    script:
+        "../workflow/scripts/locate_person.py"
+
+
+rule estimate_pose:
+    """Estimate body joints, face landmarks and hands of every frame."""
+    input:
+        frames="results/clips/{clip}/frames.h5",
+    output:
+        pose="results/clips/{clip}/pose.h5",
+    log:
+        "results/logs/estimate_pose/{clip}.log",
+    benchmark:
+        "results/benchmarks/estimate_pose/{clip}.tsv"
+    conda:
+        environment("pose", "pose")
+    resources:
+        mem_mb=4000,
+        runtime=240,
+    params:
+        settings=section("pose"),
+        version=version("semantics"),
+    script:
+        "../workflow/scripts/estimate_pose.py"
+
+
+rule estimate_surface:
+    """Estimate part, U and V of every pixel of the person, and the matte."""
+    input:
+        frames="results/clips/{clip}/frames.h5",
+        pose="results/clips/{clip}/pose.h5",
+    output:
+        surface="results/clips/{clip}/surface.h5",
+    log:
+        "results/logs/estimate_surface/{clip}.log",
+    benchmark:
+        "results/benchmarks/estimate_surface/{clip}.tsv"
+    conda:
+        environment("surface", "surface")
+    resources:
+        mem_mb=4000,
+        runtime=240,
+    params:
+        settings=section("surface"),
+        version=version("semantics"),
+    script:
+        "../workflow/scripts/estimate_surface.py"

@@ -1,0 +1,26 @@
+rule train_stage:
+    """Train one stage, starting from the weights of the stage before it; resumes from its state folder."""
+    input:
+        windows="results/performers/{performer}/windows.h5",
+        previous=previous_weights,
+    output:
+        weights="results/performers/{performer}/{stage}/generator.safetensors",
+    log:
+        "results/logs/train_stage/{performer}/{stage}.log",
+    benchmark:
+        "results/benchmarks/train_stage/{performer}/{stage}.tsv"
+    conda:
+        "../envs/train.yaml"
+    threads: 8
+    resources:
+        gpu=1,
+        mem_mb=16000,
+        runtime=stage_minutes,
+    params:
+        model=section("model"),
+        training=stage_training,
+        dataset=section("dataset"),
+        state=stage_state,
+        version=version("training"),
+    script:
+        "../workflow/scripts/train_stage.py"

@@ -1,0 +1,22 @@
+"""Called by rule draw_overlay."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from understudy.job import job_log
+from understudy.report.overlay import draw_overlay
+from understudy.settings import RenderingSettings, from_params
+
+if TYPE_CHECKING:
+    from snakemake.iocontainers import snakemake
+
+with job_log(snakemake.log[0]):
+    draw_overlay(
+        frames=Path(snakemake.input.frames),
+        pose=Path(snakemake.input.pose),
+        surface=Path(snakemake.input.surface),
+        flow=Path(snakemake.input.flow),
+        film=Path(snakemake.output.film),
+        doubtful=Path(snakemake.output.doubtful),
+        rendering=from_params(RenderingSettings, snakemake.params.settings),
+    )

@@ -1,0 +1,21 @@
+"""Called by rule locate_person."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from understudy.clips import Clip
+from understudy.job import job_log
+from understudy.semantics.locate import locate_person
+from understudy.settings import DecodeSettings, PoseSettings, from_params
+
+if TYPE_CHECKING:
+    from snakemake.iocontainers import snakemake
+
+with job_log(snakemake.log[0]):
+    locate_person(
+        video=Path(snakemake.input.video),
+        crop=Path(snakemake.output.crop),
+        clip=from_params(Clip, snakemake.params.clip),
+        pose=from_params(PoseSettings, snakemake.params.pose),
+        decode=from_params(DecodeSettings, snakemake.params.decode),
+    )

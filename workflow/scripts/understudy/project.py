@@ -1,0 +1,135 @@
+"""A checked configuration, as the rules ask for it: which clips, which stages, which settings a job gets."""
+
+import hashlib
+import json
+from collections.abc import Iterable
+from copy import deepcopy
+from dataclasses import asdict
+from difflib import get_close_matches
+from typing import Any
+
+from understudy.clips import Clip
+from understudy.errors import ClipTableError, SettingsError
+from understudy.settings import VERSIONS
+
+_OUTSIDE_THE_DIGEST = ("save_seconds", "preview_frames", "stages")  # they do not decide what is learnt
+
+
+class Project:
+    """A checked configuration and its clip table."""
+
+    def __init__(self, settings: dict[str, Any], clips: dict[str, Clip]):
+        self.settings = settings
+        self.clips = clips
+
+    def section(self, name: str) -> dict[str, Any]:
+        """Return one section as a plain mapping, keys always in the schema's order."""
+        return deepcopy(self.settings[name])
+
+    def version(self, room: str) -> int:
+        return VERSIONS[room]
+
+    def clip_row(self, clip: str) -> dict[str, Any]:
+        return asdict(self._clip(clip))
+
+    def source_video(self, clip: str) -> str:
+        return self._clip(clip).video
+
+    def synthetic_section(self, clip: str) -> dict[str, Any]:
+        if clip not in self.settings["synthetic"]:
+            raise SettingsError(
+                f"The clip '{clip}' has no entry under `synthetic`; add one, or name a video of your own."
+            )
+        return deepcopy(self.settings["synthetic"][clip])
+
+    def performers(self) -> list[str]:
+        return list(self.settings["performers"])
+
+    def performer_clips(self, performer: str) -> list[str]:
+        if performer not in self.settings["performers"]:
+            raise SettingsError(f"No performer '{performer}' under `performers`; it has {listed(self.performers())}.")
+        return list(self.settings["performers"][performer]["clips"])
+
+    def transfers(self) -> list[tuple[str, str]]:
+        return [(row["performer"], row["driving"]) for row in self.settings["transfers"]]
+
+    def transfer_truth(self, performer: str, driving: str) -> str:
+        return self._transfer(performer, driving)["truth"]
+
+    def truth_file(self, clip: str) -> str:
+        return f"results/clips/{clip}/truth.h5"
+
+    def transfer_rendering(self, performer: str, driving: str) -> dict[str, Any]:
+        """Return the rendering section with the transfer's own `retarget` put in."""
+        settings = self.section("rendering")
+        settings["retarget"] = self._transfer(performer, driving)["retarget"] or settings["retarget"]
+        return settings
+
+    def clips_in_use(self) -> list[str]:
+        """Name every clip a performer or a transfer asks for, each once."""
+        named = [clip for performer in self.performers() for clip in self.performer_clips(performer)]
+        named += [driving for _, driving in self.transfers()]
+        return list(dict.fromkeys(named))
+
+    def stages(self) -> list[dict[str, Any]]:
+        return self.settings["training"]["stages"]
+
+    def last_stage(self) -> str:
+        return self.stages()[-1]["name"]
+
+    def stage_before(self, stage: str) -> str | None:
+        place = self._stage_place(stage)
+        return self.stages()[place - 1]["name"] if place else None
+
+    def stage_training(self, stage: str) -> dict[str, Any]:
+        """Return the training section with this stage's row only, so that other rows never retrain it."""
+        training = self.section("training")
+        training["stages"] = [deepcopy(self.stages()[self._stage_place(stage)])]
+        return training
+
+    def stage_minutes(self, stage: str) -> int:
+        """Return the time to ask of a cluster, minutes: the stage's budget and as much again for start and saves."""
+        row = self.stages()[self._stage_place(stage)]
+        return int(30 + row["seconds"] / 30) if row["seconds"] else 2880
+
+    def stage_digest(self, stage: str) -> str:
+        """Digest every setting that decides a stage's result: its row, those before it, and the rooms behind them."""
+        training = {key: value for key, value in self.settings["training"].items() if key not in _OUTSIDE_THE_DIGEST}
+        rooms = ("video", "semantics", "flow", "dataset", "training")
+        decisive = {
+            "training": training,
+            "stages": self.stages()[: self._stage_place(stage) + 1],
+            "versions": {room: VERSIONS[room] for room in rooms},
+            **{name: self.settings[name] for name in ("decode", "pose", "surface", "flow", "dataset", "model")},
+        }
+        return hashlib.sha256(json.dumps(decisive, sort_keys=True).encode()).hexdigest()[:12]
+
+    def _clip(self, clip: str) -> Clip:
+        if clip not in self.clips:
+            raise ClipTableError(
+                f"No clip '{clip}' in the clip table; it has {listed(self.clips)}{nearest(clip, self.clips)}."
+            )
+        return self.clips[clip]
+
+    def _transfer(self, performer: str, driving: str) -> dict[str, Any]:
+        for row in self.settings["transfers"]:
+            if (row["performer"], row["driving"]) == (performer, driving):
+                return row
+        return {"truth": "", "retarget": ""}  # a film asked for by its path only
+
+    def _stage_place(self, stage: str) -> int:
+        names = [row["name"] for row in self.stages()]
+        if stage not in names:
+            raise SettingsError(f"No stage '{stage}' under training.stages; it has {listed(names)}.")
+        return names.index(stage)
+
+
+def nearest(wrong: Any, known: Iterable[Any]) -> str:
+    """Return ' (did you mean ...?)' for the nearest known name, or nothing when none is near."""
+    found = get_close_matches(str(wrong), [str(item) for item in known], 1, 0.5)
+    return f" (did you mean '{found[0]}'?)" if found else ""
+
+
+def listed(names: Iterable[Any]) -> str:
+    """Write names in a row, for an error message."""
+    return ", ".join(str(name) for name in names) or "none"

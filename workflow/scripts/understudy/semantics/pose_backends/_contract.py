@@ -1,0 +1,53 @@
+"""What every pose backend gives: one raw, unsmoothed pose per frame, in order."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import numpy as np
+
+from understudy.settings import PoseSettings
+from understudy.video.frames import Frames
+
+
+def _zeros(*shape: int):
+    return field(default_factory=lambda: np.zeros(shape, np.float32))
+
+
+@dataclass(frozen=True)
+class FramePose:
+    """One frame's pose in pixels of the frame (pixel centres at +0.5); all zero where nobody is found.
+
+    An absent joint is 0, 0, 0. Depths grow away from the camera and are 0 at the mid-hip; a backend that knows no
+    depth leaves them 0. Hands: left, right of the person.
+    """
+
+    body: np.ndarray = _zeros(25, 3)  # BODY_25: x px, y px, score 0..1
+    face: np.ndarray = _zeros(70, 3)  # FACE_70
+    hands: np.ndarray = _zeros(2, 21, 3)  # HAND_21
+    body_z: np.ndarray = _zeros(25)  # px
+    face_z: np.ndarray = _zeros(70)
+    hands_z: np.ndarray = _zeros(2, 21)
+    matte: np.ndarray | None = None  # (H, W) uint8, share of the pixel that is the person, 0..255
+
+    @property
+    def found(self) -> bool:
+        """Whether a person is seen at all."""
+        return bool((self.body[:, 2] > 0).any())
+
+
+class PoseBackend(Protocol):
+    """A file in this folder holds a class `Backend` that keeps this protocol; its file name is its name."""
+
+    name: str
+    version: str  # of the estimator behind it
+    has_depth: bool
+    has_matte: bool  # then every frame carries one, zeros where nobody is found
+
+    def __init__(self, settings: PoseSettings): ...
+
+    def __call__(self, frames: Frames) -> Iterator[FramePose]:
+        """Yield one pose per frame, in order."""
+
+    def detect(self, picture: np.ndarray) -> FramePose:
+        """Estimate the pose in one (H, W, 3) uint8 RGB picture without memory of others; used to find the person."""

@@ -1,0 +1,193 @@
+"""Checks a whole configuration before any job: schema, names, backends, stages, videos.
+
+Runs in Snakemake's own environment (jsonschema and PyYAML come with it); no job imports it.
+"""
+
+import json
+from collections.abc import Mapping
+from copy import deepcopy
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import yaml
+
+from understudy.backends import list_backends
+from understudy.clips import read_clips
+from understudy.errors import BackendError, ClipTableError, SettingsError
+from understudy.project import Project, listed, nearest
+
+BACKEND_FOLDERS = {
+    "decode": "understudy.video.backends",
+    "pose": "understudy.semantics.pose_backends",
+    "surface": "understudy.semantics.surface_backends",
+    "flow": "understudy.flow.backends",
+}
+
+
+def load_project(config: Mapping[str, Any], root: Path) -> Project:
+    """Check a configuration, fill its defaults, read its clip table and hold the two together.
+
+    Args:
+        config: the configuration as Snakemake read it.
+        root: folder of the Snakefile; the clip table may be named relative to it or to the working folder.
+
+    Raises:
+        SettingsError, ClipTableError, BackendError: with the place, what was found, what was expected, what to do.
+    """
+    if not config:
+        raise SettingsError("No configuration was given; add --configfile config/config.yaml, or your own.")
+    settings = complete(config)
+    table = Path(settings["clips"])
+    project = Project(settings, read_clips(table if table.is_file() else root / table))
+    _check_backends(settings)
+    _check_names(project)
+    _check_stages(settings)
+    _check_videos(project)
+    return project
+
+
+def complete(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Check a configuration against the schema and return a copy with every default filled in."""
+    schema = load_schema()
+    settings = json.loads(json.dumps(config))
+    for error in sorted(jsonschema.Draft202012Validator(schema).iter_errors(settings), key=lambda error: error.path):
+        raise SettingsError(_explain(error))
+    return _filled(settings, schema)
+
+
+@cache
+def load_schema() -> dict[str, Any]:
+    """Read the schema that stands in config/schemas."""
+    path = Path(__file__).parents[3] / "config" / "schemas" / "config.schema.yaml"
+    return yaml.safe_load(path.read_text(encoding="utf-8"))
+
+
+def _filled(value: Any, schema: Mapping[str, Any]) -> Any:
+    """Return a copy of a value with the schema's defaults, keys in the schema's order."""
+    if schema.get("type") == "object":
+        named = schema.get("properties", {})
+        known = {
+            key: _filled(value.get(key, deepcopy(rule.get("default"))), rule)
+            for key, rule in named.items()
+            if key in value or "default" in rule
+        }
+        rest = schema.get("additionalProperties")
+        return known | {key: _filled(item, rest) for key, item in value.items() if key not in named}
+    if schema.get("type") == "array":
+        return [_filled(item, schema["items"]) for item in value]
+    return float(value) if schema.get("type") == "number" else value
+
+
+def _explain(error: jsonschema.ValidationError) -> str:
+    """Put a schema error into words: where, what was found, what was expected, what to do."""
+    place = ".".join(str(step) for step in error.absolute_path) or "the top level"
+    if error.validator == "additionalProperties":
+        known = list(error.schema.get("properties", {}))
+        unknown = next(key for key in error.instance if key not in known)
+        return (
+            f"Unknown key '{unknown}' at {place} of the configuration{nearest(unknown, known)}; "
+            f"known there: {listed(known)}. Correct or remove it."
+        )
+    if error.validator == "required":
+        missing = next(key for key in error.validator_value if key not in error.instance)
+        return f"The key '{missing}' is missing at {place} of the configuration; add it (docs/settings.md explains it)."
+    meaning = error.schema.get("description", "")
+    found = json.dumps(error.instance)
+    close = nearest(error.instance, error.validator_value) if error.validator == "enum" else ""
+    return (
+        f"{place} is {found if len(found) < 80 else found[:77] + '...'} in the configuration, expected "
+        f"{_expected(error)}{close}. {meaning} Correct it."
+    )
+
+
+def _expected(error: jsonschema.ValidationError) -> str:
+    words = {
+        "type": "a value of type {}",
+        "enum": "one of {}",
+        "minimum": "at least {}",
+        "maximum": "at most {}",
+        "exclusiveMinimum": "more than {}",
+        "multipleOf": "a multiple of {}",
+        "minItems": "at least {} entries",
+        "minProperties": "at least {} entries",
+        "pattern": "letters, digits and signs that match {}",
+        "uniqueItems": "entries that differ",
+        "contains": "a list that holds {}",
+    }
+    value = error.validator_value
+    if error.validator == "enum":
+        value = listed(value)
+    return words.get(error.validator, error.message).format(value)
+
+
+def _check_backends(settings: Mapping[str, Any]) -> None:
+    for name, package in BACKEND_FOLDERS.items():
+        known, chosen = list_backends(package), settings[name]["backend"]
+        if chosen not in known:
+            raise BackendError(
+                f"{name}.backend is '{chosen}' in the configuration{nearest(chosen, known)}; there are {listed(known)}."
+            )
+
+
+def _check_names(project: Project) -> None:
+    """Hold performers, transfers and synthetic clips to the clip table."""
+    for performer in project.performers():
+        for clip in project.performer_clips(performer):
+            project.clip_row(clip)
+    seen = set()
+    for row in project.settings["transfers"]:
+        project.performer_clips(row["performer"])
+        project.clip_row(row["driving"])
+        if row["truth"]:
+            project.clip_row(row["truth"])
+            project.synthetic_section(row["truth"])
+        pair = row["performer"], row["driving"]
+        if pair in seen:
+            raise SettingsError(f"transfers names {pair[0]} performing {pair[1]} twice; remove one.")
+        seen.add(pair)
+    for clip in project.settings["synthetic"]:
+        made = f"results/clips/{clip}/synthetic.mp4"
+        if project.source_video(clip) != made:
+            raise ClipTableError(
+                f"The clip '{clip}' stands under `synthetic`, but its video in the clip table is "
+                f"'{project.source_video(clip)}'; write {made} there, or remove the entry."
+            )
+
+
+def _check_stages(settings: Mapping[str, Any]) -> None:
+    """Hold the table of stages to itself and to the height of the frames."""
+    height = settings["decode"]["height_px"]
+    allowed = [height // factor for factor in (1, 2, 4, 8) if height % factor == 0 and height // factor % 8 == 0]
+    names: set[str] = set()
+    before = 0
+    for row in settings["training"]["stages"]:
+        name = row["name"]
+        if name in names:
+            raise SettingsError(f"training.stages names the stage '{name}' twice; rename one.")
+        names.add(name)
+        if row["height_px"] not in allowed:
+            raise SettingsError(
+                f"Stage {name}: height_px is {row['height_px']}, but frames are {height} px high (decode.height_px); "
+                f"choose one of {listed(sorted(allowed))}, or change decode.height_px."
+            )
+        if row["height_px"] < before:
+            raise SettingsError(
+                f"Stage {name}: height_px {row['height_px']} is lower than in the stage before; S only grows."
+            )
+        before = row["height_px"]
+        if not row["steps"] and not row["seconds"]:
+            raise SettingsError(f"Stage {name} has neither steps nor seconds, so it would never end; set one of them.")
+    if settings["pose"]["smooth_frames"] % 2 == 0:
+        raise SettingsError(f"pose.smooth_frames is {settings['pose']['smooth_frames']}, expected an odd number.")
+
+
+def _check_videos(project: Project) -> None:
+    for clip in project.clips_in_use():
+        video = project.source_video(clip)
+        if clip not in project.settings["synthetic"] and not Path(video).is_file():
+            raise ClipTableError(
+                f"The video of clip '{clip}' does not exist: {video}. Correct its path in the clip table "
+                f"(relative paths start at the working folder)."
+            )
