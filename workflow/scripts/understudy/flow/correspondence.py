@@ -30,9 +30,8 @@ def surface_correspondence(
     """
     height, width = part.shape[0] // samples, part.shape[1] // samples
     flow, valid = np.zeros((height, width, 2), np.float32), np.zeros((height, width), bool)
-    middle = samples // 2  # of the samples of a pixel the one nearest to its centre stands for it
-    points, here = _points(part[middle::samples, middle::samples], uv[middle::samples, middle::samples], 1)
-    points_before, there = _points(part_before, uv_before, samples)
+    points, here = _pixel_points(part, uv, samples)
+    points_before, there = _sample_points(part_before, uv_before, samples)
     if len(points) == 0 or len(points_before) < NEIGHBOURS:
         return flow, valid
     tree = cKDTree(points_before, balanced_tree=False, compact_nodes=False)  # twice as quick to build
@@ -40,13 +39,12 @@ def surface_correspondence(
     place = _local_place(points, points_before[near], distance, there[near])
     found = distance[:, 0] < REACH
     column, row = here[found].astype(int).T
-    offset = (middle + 0.5) / samples - 0.5  # px from the pixel's centre to the sample that stands for it
-    flow[row, column] = place[found] - here[found] - offset
+    flow[row, column] = place[found] - here[found]
     valid[row, column] = True
     return _median(flow, valid), valid
 
 
-def _points(part: np.ndarray, uv: np.ndarray, samples: int) -> tuple[np.ndarray, np.ndarray]:
+def _sample_points(part: np.ndarray, uv: np.ndarray, samples: int) -> tuple[np.ndarray, np.ndarray]:
     """Return (part, U, V) as (N, 3) and the place in the picture as (N, 2) x, y px of all samples on the body."""
     row, column = np.nonzero(part)
     points = np.empty((len(row), 3), np.float32)
@@ -54,6 +52,23 @@ def _points(part: np.ndarray, uv: np.ndarray, samples: int) -> tuple[np.ndarray,
     points[:, 1:] = uv[row, column] * np.float32(1 / 255)
     place = (np.stack([column, row], axis=1) + np.float32(0.5)) / np.float32(samples)
     return points, place.astype(np.float32)
+
+
+def _pixel_points(part: np.ndarray, uv: np.ndarray, samples: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return the same for one point of each pixel: the mean of its samples that share the part at its middle."""
+    middle = samples // 2
+    row, column = np.nonzero(part[middle::samples, middle::samples])
+    wanted = part[row * samples + middle, column * samples + middle]  # (N,)
+    total, count = np.zeros((len(row), 4), np.float32), np.zeros((len(row), 1), np.float32)  # U, V, x, y
+    for down in range(samples):
+        for right in range(samples):
+            y, x = row * samples + down, column * samples + right
+            same = (part[y, x] == wanted)[:, None]
+            total += same * np.concatenate([uv[y, x], np.stack([x, y], axis=1)], axis=1)
+            count += same
+    mean = total / count
+    points = np.column_stack([wanted * np.float32(PART_STEP), mean[:, :2] / 255])
+    return points.astype(np.float32), (mean[:, 2:] + 0.5) / samples
 
 
 def _local_place(points: np.ndarray, near: np.ndarray, distance: np.ndarray, there: np.ndarray) -> np.ndarray:
