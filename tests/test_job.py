@@ -1,0 +1,58 @@
+"""The log of a job, and outputs that appear whole or not at all."""
+
+import logging
+
+import pytest
+
+from understudy.backends import list_backends, load_backend
+from understudy.errors import BackendError, VideoError
+from understudy.job import atomic_path, job_log
+
+
+def test_a_users_mistake_is_one_sentence_without_traceback(tmp_path):
+    with pytest.raises(SystemExit) as stop, job_log(tmp_path / "logs" / "job.log"):
+        raise VideoError("me.mp4 holds no picture; choose another file.")
+    text = (tmp_path / "logs" / "job.log").read_text()
+    assert stop.value.code == 1
+    assert "me.mp4 holds no picture" in text and "Traceback" not in text
+
+
+def test_any_other_error_keeps_its_traceback(tmp_path):
+    with pytest.raises(SystemExit), job_log(tmp_path / "job.log"):
+        raise KeyError("surprise")
+    assert "Traceback" in (tmp_path / "job.log").read_text()
+
+
+def test_log_lines_of_the_package_reach_the_file_and_handlers_go(tmp_path):
+    before = list(logging.getLogger().handlers)
+    with job_log(tmp_path / "job.log"):
+        logging.getLogger("understudy.flow").info("frame 3 of 9")
+    assert "frame 3 of 9" in (tmp_path / "job.log").read_text()
+    assert logging.getLogger().handlers == before
+
+
+def test_atomic_path_replaces_only_when_all_went_well(tmp_path):
+    path = tmp_path / "film.mp4"
+    with atomic_path(path) as beside:
+        beside.write_text("first")
+    with pytest.raises(RuntimeError), atomic_path(path) as beside:
+        beside.write_text("half")
+        raise RuntimeError
+    assert path.read_text() == "first"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_backends_are_files(tmp_path, monkeypatch):
+    folder = tmp_path / "some_backends"
+    folder.mkdir()
+    (folder / "__init__.py").write_text("")
+    (folder / "_contract.py").write_text("")
+    (folder / "center.py").write_text("class Backend:\n    name = 'center'\n")
+    (folder / "lame.py").write_text("import a_package_nobody_has\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    assert list_backends("some_backends") == ["center", "lame"]
+    assert load_backend("some_backends", "center").name == "center"
+    with pytest.raises(BackendError, match="holds center, lame"):
+        load_backend("some_backends", "centre")
+    with pytest.raises(BackendError, match="a_package_nobody_has"):
+        load_backend("some_backends", "lame")

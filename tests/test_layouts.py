@@ -1,0 +1,83 @@
+"""Files appear whole or not at all, and hold what their layout promises."""
+
+import h5py
+import numpy as np
+import pytest
+
+from understudy.errors import LayoutError
+from understudy.layouts import LAYOUTS, create, describe, open_file
+from understudy.settings import FlowSettings
+
+FRAME = np.arange(8 * 6 * 3, dtype=np.uint8).reshape(8, 6, 3)
+
+
+def write_frames(path, count=3):
+    with create(path, "frames", producer="test 1") as file:
+        for index in range(count):
+            file.append(rgb=FRAME + index)
+        file.attributes({"rate_numerator": 25, "crop": [0, 0, 6, 8]})
+
+
+def test_rows_come_back(tmp_path):
+    write_frames(tmp_path / "frames.h5")
+    with open_file(tmp_path / "frames.h5", "frames") as file:
+        assert file["rgb"].shape == (3, 8, 6, 3)
+        assert np.array_equal(file["rgb"][2], FRAME + 2)
+        assert describe(file)["rate_numerator"] == 25
+        assert describe(file)["producer"] == "test 1"
+
+
+def test_settings_stand_in_the_file(tmp_path):
+    settings = FlowSettings("dis", "fine", (1, 3), 0.5)
+    with create(tmp_path / "flow.h5", "flow", producer="test 1", settings=settings) as file:
+        for group in ("stride_1", "stride_3"):
+            file.append(group, backward=np.zeros((4, 4, 2), np.int16), confidence=np.zeros((4, 4), np.uint8))
+    with open_file(tmp_path / "flow.h5", "flow") as file:
+        assert set(file) == {"stride_1", "stride_3"}
+        assert describe(file)["settings"]["strides"] == [1, 3]
+
+
+def test_nothing_is_left_of_a_failed_job_and_the_old_file_stays(tmp_path):
+    write_frames(tmp_path / "frames.h5")
+    before = (tmp_path / "frames.h5").read_bytes()
+    with pytest.raises(RuntimeError), create(tmp_path / "frames.h5", "frames", producer="test 1") as file:
+        file.append(rgb=FRAME)
+        raise RuntimeError("power cut")
+    assert (tmp_path / "frames.h5").read_bytes() == before
+    assert [path.name for path in tmp_path.iterdir()] == ["frames.h5"]
+
+
+def test_a_missing_dataset_or_unequal_lengths_are_refused(tmp_path):
+    with pytest.raises(LayoutError, match="lacks the dataset"), create(tmp_path / "a.h5", "frames", producer="t"):
+        pass
+    with pytest.raises(LayoutError, match="axis T of 'confidence' has length 1, but 2"):  # noqa: SIM117
+        with create(tmp_path / "b.h5", "flow", producer="t") as file:
+            file.extend("stride_1", backward=np.zeros((2, 4, 4, 2), np.int16))
+            file.extend("stride_1", confidence=np.zeros((1, 4, 4), np.uint8))
+    assert not list(tmp_path.iterdir())
+
+
+def test_wrong_number_type_is_a_programming_mistake(tmp_path):
+    with pytest.raises(ValueError, match="uint8"), create(tmp_path / "a.h5", "frames", producer="t") as file:
+        file.append(rgb=FRAME.astype(np.float32))
+
+
+@pytest.mark.parametrize("damage", ["missing", "garbage", "other layout", "other version"])
+def test_opening_says_what_is_wrong(tmp_path, damage):
+    path = tmp_path / "frames.h5"
+    if damage != "missing":
+        write_frames(path)
+    if damage == "garbage":
+        path.write_bytes(b"no HDF5 at all")
+    if damage == "other version":
+        with h5py.File(path, "r+") as file:
+            file.attrs["schema_version"] = 99
+    wanted = "windows" if damage == "other layout" else "frames"
+    with pytest.raises(LayoutError, match=r"frames\.h5"), open_file(path, wanted):
+        pass
+
+
+def test_every_dataset_has_a_meaning():
+    for layout in LAYOUTS.values():
+        for array in layout.values():
+            assert array.meaning and np.dtype(array.dtype)

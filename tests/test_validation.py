@@ -1,0 +1,116 @@
+"""A wrong configuration is refused before any job, in words that name the place and the cure."""
+
+import re
+from copy import deepcopy
+from pathlib import Path
+
+import pytest
+import yaml
+
+from understudy.errors import BackendError, ClipTableError, SettingsError
+from understudy.validation import complete, load_project
+
+ROOT = Path(__file__).parents[1]
+DEMO = yaml.safe_load((ROOT / "config" / "demo.yaml").read_text())
+
+
+def changed(**sections):
+    config = deepcopy(DEMO)
+    for name, value in sections.items():
+        config[name] = {**config.get(name, {}), **value} if isinstance(value, dict) else value
+    return config
+
+
+@pytest.mark.parametrize("file", sorted((ROOT / "config").glob("*.yaml")), ids=lambda file: file.stem)
+def test_shipped_configurations_are_right(file, monkeypatch):
+    monkeypatch.chdir(ROOT)
+    project = load_project(yaml.safe_load(file.read_text()), ROOT)
+    assert project.transfers()
+
+
+@pytest.mark.parametrize(
+    ("config", "words"),
+    [
+        (changed(flow={"qualty": "fine"}), r"Unknown key 'qualty' at flow .*did you mean 'quality'"),
+        (changed(trainng={}), r"Unknown key 'trainng' at the top level .*did you mean 'training'"),
+        (changed(flow={"quality": "fien"}), r"flow.quality is \"fien\".*medium, fine.*did you mean 'fine'"),
+        (changed(decode={"height_px": "tall"}), r"decode.height_px is \"tall\".*type integer"),
+        (changed(decode={"height_px": 100}), r"decode.height_px is 100.*multiple of 32"),
+        (changed(pose={"min_score": 2}), r"pose.min_score is 2.*at most 1"),
+        (changed(flow={"strides": [3]}), r"flow.strides is \[3\]"),
+        ({"clips": "config/clips.tsv"}, r"'performers' is missing"),
+    ],
+)
+def test_schema_errors_name_place_and_cure(config, words):
+    with pytest.raises(SettingsError, match=words):
+        complete(config)
+
+
+def stage(**values):
+    return {"name": "s0t0", "height_px": 128, "clip_frames": 1, **values}
+
+
+@pytest.mark.parametrize(
+    ("config", "error", "words"),
+    [
+        (changed(flow={"backend": "diss"}), BackendError, r"flow.backend is 'diss'.*did you mean 'dis'"),
+        (
+            changed(training={"stages": [stage(height_px=96)]}),
+            SettingsError,
+            r"Stage s0t0.*choose one of 32, 64, 128, 256",
+        ),
+        (changed(training={"stages": [stage(), stage()]}), SettingsError, r"'s0t0' twice"),
+        (changed(training={"stages": [stage(seconds=0)]}), SettingsError, r"never end"),
+        (
+            changed(training={"stages": [stage(height_px=256), stage(name="s1t0")]}),
+            SettingsError,
+            r"S only grows",
+        ),
+        (changed(pose={"smooth_frames": 4}), SettingsError, r"odd"),
+        (changed(performers={"eve": {"clips": ["eva"]}}), ClipTableError, r"No clip 'eva'.*did you mean"),
+        (changed(transfers=[{"performer": "adam", "driving": "ben"}]), SettingsError, r"No performer 'adam'"),
+        (changed(transfers=[{"performer": "ada", "driving": "bob"}]), ClipTableError, r"No clip 'bob'"),
+        (changed(transfers=[{"performer": "ada", "driving": "ben"}] * 2), SettingsError, r"twice"),
+        (changed(clips="config/nowhere.tsv"), ClipTableError, r"does not exist"),
+        ({}, SettingsError, r"--configfile"),
+    ],
+)
+def test_project_errors_name_place_and_cure(config, error, words):
+    with pytest.raises(error, match=words):
+        load_project(config, ROOT)
+
+
+def test_a_missing_video_is_named(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "clips.tsv").write_text("clip\tvideo\nme\tfootage/me.mp4\n")
+    config = {"clips": "clips.tsv", "performers": {"me": {"clips": ["me"]}}}
+    with pytest.raises(ClipTableError, match=r"clip 'me' does not exist: footage/me.mp4"):
+        load_project(config, ROOT)
+
+
+def test_stage_digest_follows_what_decides_the_result():
+    project = load_project(DEMO, ROOT)
+    digests = {name: project.stage_digest(name) for name in ("s0t0", "s0t1", "s1t1")}
+    assert len(set(digests.values())) == 3
+
+    stages = deepcopy(DEMO["training"]["stages"])
+    stages[1]["learning_rate"] = 0.0001
+    other = load_project(changed(training={"stages": stages}), ROOT)
+    assert other.stage_digest("s0t0") == digests["s0t0"]
+    assert other.stage_digest("s0t1") != digests["s0t1"]
+    assert other.stage_digest("s1t1") != digests["s1t1"]
+
+    saved = load_project(changed(training={"save_seconds": 7}), ROOT)
+    assert saved.stage_digest("s1t1") == digests["s1t1"]
+
+
+def test_a_stage_gets_its_own_row_only():
+    project = load_project(DEMO, ROOT)
+    assert [row["name"] for row in project.stage_training("s0t1")["stages"]] == ["s0t1"]
+    assert project.stage_before("s0t0") is None
+    assert project.stage_before("s1t1") == "s0t1"
+
+
+def test_clip_rows_stand_in_params_as_plain_values():
+    row = load_project(DEMO, ROOT).clip_row("ada")
+    assert re.fullmatch(r"results/clips/ada/synthetic.mp4", row["video"]) and row["end_s"] == 0.0
