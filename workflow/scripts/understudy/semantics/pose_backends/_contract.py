@@ -1,17 +1,13 @@
 """What every pose backend gives: one raw, unsmoothed pose per frame, in order."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
 
 from understudy.settings import PoseSettings
 from understudy.video.frames import Frames
-
-
-def _zeros(*shape: int):
-    return field(default_factory=lambda: np.zeros(shape, np.float32))
 
 
 @dataclass(frozen=True)
@@ -22,13 +18,19 @@ class FramePose:
     depth leaves them 0. Hands: left, right of the person.
     """
 
-    body: np.ndarray = _zeros(25, 3)  # BODY_25: x px, y px, score 0..1
-    face: np.ndarray = _zeros(70, 3)  # FACE_70
-    hands: np.ndarray = _zeros(2, 21, 3)  # HAND_21
-    body_z: np.ndarray = _zeros(25)  # px
-    face_z: np.ndarray = _zeros(70)
-    hands_z: np.ndarray = _zeros(2, 21)
+    body: np.ndarray  # (25, 3) BODY_25: x px, y px, score 0..1
+    face: np.ndarray  # (70, 3) FACE_70
+    hands: np.ndarray  # (2, 21, 3) HAND_21
+    body_z: np.ndarray  # (25,) px
+    face_z: np.ndarray  # (70,)
+    hands_z: np.ndarray  # (2, 21)
     matte: np.ndarray | None = None  # (H, W) uint8, share of the pixel that is the person, 0..255
+
+    @classmethod
+    def nobody(cls, matte: np.ndarray | None = None) -> "FramePose":
+        """Return the pose of a frame without a person."""
+        shapes = ((25, 3), (70, 3), (2, 21, 3), (25,), (70,), (2, 21))
+        return cls(*(np.zeros(shape, np.float32) for shape in shapes), matte)
 
     @property
     def found(self) -> bool:

@@ -88,7 +88,7 @@ class Backend:
         result = holistic.process(np.ascontiguousarray(picture))
         height, width = picture.shape[:2]
         if result.pose_landmarks is None:
-            return FramePose(matte=np.zeros((height, width), np.uint8))
+            return FramePose.nobody(np.zeros((height, width), np.uint8))
         landmarks = _array(result.pose_landmarks, height, width, visible=True)  # (33, 4)
         landmarks[:, 2] = body_depth(landmarks, _array(result.pose_world_landmarks, 1, 1))
         body, body_z = map_body(landmarks)
