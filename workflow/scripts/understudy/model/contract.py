@@ -1,0 +1,64 @@
+"""The contract every generator keeps: maps and its own past in, a composed frame out.
+
+Axes: B batch, H rows, W columns.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+
+from torch import Tensor, nn
+
+from understudy.dataset.batch import SemanticMap
+
+CONTEXT = 2  # past frames a generator sees, maps and own pictures alike
+
+
+@dataclass(frozen=True)
+class Composition:
+    """One frame as the generator draws it; final = mask * raw + (1 - mask) * warped.
+
+    Attributes:
+        final: (B, 3, H, W) float32, RGB, about -1..1 (clamped when it is shown or fed back).
+        raw: (B, 3, H, W) float32, the frame drawn afresh.
+        flow: (B, 2, H, W) float32 px, from this frame back to the one before.
+        mask: (B, 1, H, W) float32, 1 where the frame is drawn afresh, 0 where the past is moved.
+        matte: (B, 1, H, W) float32, share of the pixel that is the person, 0..1.
+        warped: (B, 3, H, W) float32, the past picture moved along `flow`.
+    """
+
+    final: Tensor
+    raw: Tensor
+    flow: Tensor
+    mask: Tensor
+    matte: Tensor
+    warped: Tensor
+
+    def detach(self) -> "Composition":
+        """Cut every tensor from the graph."""
+        return Composition(*(getattr(self, one.name).detach() for one in fields(self)))
+
+
+class Generator(ABC, nn.Module):
+    """Draws a frame from semantic maps and its own two last pictures.
+
+    Attributes:
+        height_px, width_px: size of the pictures it draws, pixels.
+    """
+
+    height_px: int
+    width_px: int
+
+    @abstractmethod
+    def forward(self, maps: Sequence[SemanticMap], past: Tensor, past_valid: Tensor) -> Composition:
+        """Draw frame t.
+
+        Args:
+            maps: semantic maps of frames t-2, t-1, t.
+            past: (B, 2, 3, H, W) float32, own pictures t-2, t-1, -1..1; zeros where there is none.
+            past_valid: (B, 2, 1, 1, 1) float32, 1 where that picture exists.
+        """
+
+    @abstractmethod
+    def learning_groups(self) -> dict[str, list[nn.Parameter]]:
+        """Sort the parameters by how fast they learn: `network`, `texture` (five times faster), `plate`."""

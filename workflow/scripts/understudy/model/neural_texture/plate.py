@@ -1,0 +1,66 @@
+"""The background plate: what stands behind the performer, learnable, with the mask of pixels that were ever seen.
+
+Axes: T frames, B batch, H rows, W columns.
+"""
+
+import cv2
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+CLEAR_MATTE = 0.05  # a pixel shows background where the grown matte is below this share
+GROW_SHARE = 0.02  # of the picture's height: how far the matte is grown, because estimated mattes are tight
+INPAINT_RADIUS_SHARE = 0.03  # of the picture's height
+
+
+class Plate(nn.Module):
+    """A learnable picture of the background; `start` is where it began, `seen` which pixels the footage showed."""
+
+    def __init__(self, start: Tensor, seen: Tensor):
+        """Start from a picture (3, H, W) -1..1 and a mask (1, H, W) 0/1."""
+        super().__init__()
+        self.picture = nn.Parameter(start[None].clone())
+        self.register_buffer("start", start[None].clone())
+        self.register_buffer("seen", seen[None].clone())
+
+    def forward(self, batch: int) -> tuple[Tensor, Tensor]:
+        """Return the picture (B, 3, H, W) and the mask (B, 1, H, W)."""
+        return self.picture.expand(batch, -1, -1, -1), self.seen.expand(batch, -1, -1, -1)
+
+    def grown(self, start: Tensor, seen: Tensor) -> "Plate":
+        """Return a plate from the footage at a new height, plus what this one has learnt, upsampled."""
+        plate = Plate(start, seen)
+        with torch.no_grad():
+            change = (self.picture - self.start).cpu()
+            plate.picture += functional.interpolate(change, size=start.shape[-2:], mode="bilinear")
+        return plate
+
+
+def start_plate(pictures: Tensor, mattes: Tensor) -> tuple[Tensor, Tensor]:
+    """Find the background behind a moving person: the median of the frames that show it.
+
+    Pixels that no frame shows are inpainted; a plain median would paint the person there.
+
+    Args:
+        pictures: (T, 3, H, W) float32, -1..1.
+        mattes: (T, 1, H, W) float32, share of the person, 0..1.
+
+    Returns:
+        picture (3, H, W) float32 -1..1, and seen (1, H, W) float32, 1 where a frame showed the background.
+
+    Source: inpainting by Telea, Journal of Graphics Tools 2004.
+    """
+    height = pictures.shape[-2]
+    reach = max(1, round(GROW_SHARE * height))
+    grown = functional.max_pool2d(mattes, 2 * reach + 1, stride=1, padding=reach)  # (T, 1, H, W)
+    clear = (grown < CLEAR_MATTE).expand_as(pictures)
+    median = pictures.masked_fill(~clear, float("nan")).nanmedian(0).values  # (3, H, W)
+    unseen = median.isnan().any(0)  # (H, W)
+    if unseen.all():
+        return torch.zeros_like(median), torch.zeros_like(median[:1])
+    picture = np.ascontiguousarray(((median.nan_to_num(0) + 1) * 127.5).round().byte().permute(1, 2, 0).numpy())
+    radius = max(2.0, INPAINT_RADIUS_SHARE * height)
+    filled = cv2.inpaint(picture, unseen.byte().numpy(), radius, cv2.INPAINT_TELEA)  # (H, W, 3)
+    filled = torch.from_numpy(filled).permute(2, 0, 1).float() / 127.5 - 1
+    return torch.where(unseen, filled, median), (~unseen)[None].float()
