@@ -54,8 +54,8 @@ dry-runs: $(VENV)/.run  ## dry run of every shipped configuration
 	  echo "dry run of config/$$config.yaml"; \
 	  $(SNAKEMAKE) --configfile config/$$config.yaml --dry-run --quiet || exit 1; done
 
-docs: $(VENV)/.run  ## write docs/settings.md anew from the schema
-	$(BIN)/python tools/write_settings_page.py
+docs: $(VENV)/.run  ## write the generated pages (settings, files) anew
+	$(BIN)/python tools/write_pages.py
 
 clean:  ## remove the virtual environment and caches; results stay
 	rm -rf $(VENV) .pytest_cache .ruff_cache

@@ -1,0 +1,179 @@
+"""The whole workflow on the tiny configuration, and what a change makes run again."""
+
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import av
+import pytest
+import yaml
+
+ROOT = Path(__file__).parents[1]
+PARTS = ("Snakefile", "rules", "workflow", "config", "profiles", "envs")
+AFTER_TRAINING = {"render_transfer", "measure_performer", "measure_transfer", "all"}
+
+pytestmark = pytest.mark.slow
+
+
+def command(project, *words, config="config/smoke.yaml"):
+    return [
+        *(sys.executable, "-m", "snakemake", "--workflow-profile", "profiles/embedded", "--cores", "2"),
+        *("--directory", str(project), "--configfile", config, *words),
+    ]
+
+
+def snakemake(project, *words, config="config/smoke.yaml", expect=0):
+    environment = os.environ | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
+    made = subprocess.run(
+        command(project, *words, config=config), cwd=project, env=environment, capture_output=True, text=True
+    )
+    text = made.stdout + made.stderr
+    assert made.returncode == expect, text[-6000:]
+    return text
+
+
+def planned(project, *words, config="config/smoke.yaml"):
+    """Return the jobs a dry run plans: rule name to the stages or clips it names."""
+    text = snakemake(project, "--dry-run", *words, config=config)
+    jobs = {}
+    for name, body in re.findall(r"^(?:local)?rule (\w+):\n(.*?)(?=^\S|\Z)", text, re.MULTILINE | re.DOTALL):
+        found = re.search(r"(?:stage|clip)=(\w+)", body)
+        jobs.setdefault(name, set()).add(found.group(1) if found else "")
+    return jobs
+
+
+def copy_project(folder):
+    for part in PARTS:
+        source = ROOT / part
+        if source.is_dir():
+            shutil.copytree(source, folder / part, ignore=shutil.ignore_patterns("__pycache__", "own"))
+        else:
+            shutil.copy2(source, folder / part)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def project(tmp_path_factory):
+    """A copy of the repository in which the tiny configuration has run to its end."""
+    folder = copy_project(tmp_path_factory.mktemp("project"))
+    snakemake(folder)
+    return folder
+
+
+@pytest.fixture
+def changed_config(project):
+    """Write a changed copy of the tiny configuration into the project and return its name."""
+
+    def write(change):
+        settings = yaml.safe_load((project / "config" / "smoke.yaml").read_text())
+        change(settings)
+        (project / "config" / "changed.yaml").write_text(yaml.safe_dump(settings))
+        return "config/changed.yaml"
+
+    return write
+
+
+def test_every_promised_file_is_there(project):
+    folder = project / "results"
+    for clip in ("ada", "ben"):
+        for name in ("frames.h5", "pose.h5", "surface.h5", "flow.h5", "sound.mka", "truth.h5"):
+            assert (folder / "clips" / clip / name).is_file(), name
+    with av.open(str(folder / "transfers" / "ada" / "ben" / "video.mp4")) as film:
+        stream = film.streams.video[0]
+        assert (stream.height, stream.frames, stream.average_rate) == (128, 15, 15)
+        assert film.streams.audio, "the driving clip's sound is in the film"
+    figures = json.loads((folder / "transfers" / "ada" / "ben" / "metrics.json").read_text())
+    assert figures
+    assert list((folder / "performers" / "ada" / "s0t0").glob("state-*/*.png")), "previews in the state folder"
+
+
+def test_a_finished_run_has_nothing_to_do(project):
+    assert "Nothing to be done" in snakemake(project, "--dry-run")
+
+
+def test_a_changed_stage_reruns_itself_and_what_follows(project, changed_config):
+    def change(settings):
+        settings["training"]["stages"][1]["learning_rate"] = 0.0001
+
+    jobs = planned(project, config=changed_config(change))
+    assert jobs.pop("train_stage") == {"s0t1", "s1t1"}
+    assert set(jobs) == AFTER_TRAINING
+
+
+def test_changed_figures_rerun_the_figures_only(project, changed_config):
+    def change(settings):
+        settings["metrics"] = {"tolerance_px": 3}
+
+    assert set(planned(project, config=changed_config(change))) == {"measure_performer", "measure_transfer", "all"}
+
+
+def test_changed_flow_reruns_flow_and_training_but_no_pose(project, changed_config):
+    def change(settings):
+        settings["flow"]["quality"] = "fine"
+
+    jobs = planned(project, config=changed_config(change))
+    assert jobs["train_stage"] == {"s0t0", "s0t1", "s1t1"}
+    assert {"estimate_flow", "index_windows"} <= set(jobs)
+    assert not {"estimate_pose", "estimate_surface", "decode_clip", "synthesize_clip"} & set(jobs)
+
+
+def test_reordered_keys_and_touched_code_rerun_nothing(project, changed_config):
+    def change(settings):
+        settings["training"]["stages"] = [dict(reversed(row.items())) for row in settings["training"]["stages"]]
+
+    config = changed_config(change)
+    module = project / "workflow" / "scripts" / "understudy" / "flow" / "warp.py"
+    module.write_text(module.read_text() + "\n# a comment\n")
+    script = project / "workflow" / "scripts" / "estimate_flow.py"
+    script.write_text(script.read_text() + "\n# a comment\n")
+    assert "Nothing to be done" in snakemake(project, "--dry-run", config=config)
+
+
+def test_a_typo_is_refused_before_any_job(project, changed_config):
+    def change(settings):
+        settings["flow"]["qualty"] = "fine"
+
+    text = snakemake(project, config=changed_config(change), expect=1)
+    assert "Unknown key 'qualty' at flow" in text and "did you mean 'quality'" in text
+    assert "rule " not in text
+
+
+def test_killed_training_goes_on_with_the_same_command(project, changed_config):
+    def change(settings):
+        settings["training"]["save_seconds"] = 1
+        settings["training"]["stages"] = [
+            {"name": "s0t9", "height_px": 64, "clip_frames": 1, "batch": 1, "steps": 400, "seconds": 0}
+        ]
+
+    config = changed_config(change)
+    target = "results/performers/ada/s0t9/generator.safetensors"
+    with (project / "killed.log").open("w") as log:
+        run = subprocess.Popen(
+            command(project, target, config=config), cwd=project, stdout=log, stderr=log, start_new_session=True
+        )
+        deadline = time.monotonic() + 120
+        folder = project / "results" / "performers" / "ada" / "s0t9"
+        while not list(folder.glob("state-*/*.pt")):
+            assert run.poll() is None, (project / "killed.log").read_text()[-3000:]
+            assert time.monotonic() < deadline, "no state was saved"
+            time.sleep(0.1)
+        os.killpg(run.pid, signal.SIGKILL)
+        run.wait()
+    assert not (project / target).exists()
+    text = snakemake(project, target, config=config)
+    assert (project / target).is_file()
+    assert re.search(r"resum", text, re.IGNORECASE), text[-3000:]
+
+
+def test_overlays_run_without_training(project):
+    jobs = planned(project, "overlays")
+    assert set(jobs) == {"draw_overlay", "overlays"}
+    snakemake(project, "overlays")
+    assert (project / "results" / "clips" / "ben" / "overlay.mp4").is_file()
+    assert (project / "results" / "clips" / "ben" / "doubtful.tsv").read_text().startswith("frame\t")
