@@ -1,4 +1,4 @@
-"""The parametric body: one mesh in four builds, posed by linear blend skinning, with joints that follow its vertices."""
+"""The parametric body: one mesh in four builds, linear blend skinning, joints that follow the vertices."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -30,6 +30,7 @@ class Body:
     Attributes:
         rest: (V, 3) float32, vertices in the rest pose, metres.
         reference: (V, 3) float32, the same of the build `neutral`; charts are made on it.
+        reference_heads: (J, 3) float32, metres.
         heads: (J, 3) float32, where the bones start in the rest pose, metres.
         faces: (F, 3) int64, vertex numbers.
         bones: J names; the left side ends in `.L`, the right one in `.R`.
@@ -46,6 +47,7 @@ class Body:
         self.build = build
         self.rest = asset[f"vertices_{build}"]
         self.reference = asset["vertices_neutral"]
+        self.reference_heads = asset["heads_neutral"]
         self.heads = asset[f"heads_{build}"]
         self.faces = asset["faces"]
         self.bones: tuple[str, ...] = tuple(asset["bones"].tolist())

@@ -9,7 +9,6 @@ end, U is the angle about it within the half; hands and feet are laid flat, palm
 """
 
 from dataclasses import dataclass
-from functools import lru_cache
 
 import numpy as np
 
@@ -67,8 +66,26 @@ class Chart:
 
 def chart(body: Body) -> Chart:
     """Chart of a body; the same for every build, because it is made on the reference build."""
-    del body  # its triangles and weights are those of every build
-    return _chart()
+    groups = face_groups(body)
+    part = np.zeros(len(body.faces), np.uint8)
+    uv = np.zeros((len(body.faces), 3, 2), np.float32)
+    normals = vertex_normals(body.reference, body.faces)
+    for index, group in enumerate(GROUPS):
+        mine = groups == index
+        faces = body.faces[mine]
+        axes, start = _limb_axes(body, group)
+        local = (body.reference[faces] - start) @ axes.T  # (N, 3, 3): towards the reference, across, along
+        if group == "torso":
+            local[..., 0] -= np.median(local[..., 0])
+        if group.startswith(("hand", "foot")):
+            towards = (normals[faces] @ axes[0]).mean(1) > 0  # palm or sole
+            uv[mine, :, 0] = _flat_u(local[..., 1], towards)
+        else:
+            uv[mine, :, 0], towards = _angle_u(local[..., :2])
+        uv[mine, :, 1] = _stretch(local[..., 2])
+        away, near = _NUMBERS[group]
+        part[mine] = np.where(towards, near, away)
+    return Chart(part, uv)
 
 
 def bone_groups(body: Body) -> np.ndarray:
@@ -91,51 +108,27 @@ def face_groups(body: Body) -> np.ndarray:
     return group_weights(body)[body.faces].sum(1).argmax(1)
 
 
-@lru_cache(maxsize=1)
-def _chart() -> Chart:
-    body = Body("neutral")  # faces and weights are shared by all builds
-    groups = face_groups(body)
-    part = np.zeros(len(body.faces), np.uint8)
-    uv = np.zeros((len(body.faces), 3, 2), np.float32)
-    normals = vertex_normals(body.rest, body.faces)
-    for index, group in enumerate(GROUPS):
-        mine = groups == index
-        faces = body.faces[mine]
-        axes, start = _limb_axes(body, group)
-        local = (body.rest[faces] - start) @ axes.T  # (N, 3, 3): towards the reference, across, along
-        if group == "torso":
-            local[..., 0] -= np.median(local[..., 0])
-        if group.startswith(("hand", "foot")):
-            towards = (normals[faces] @ axes[0]).mean(1) > 0  # palm or sole
-            uv[mine, :, 0] = _flat_u(local[..., 1], towards)
-        else:
-            uv[mine, :, 0], towards = _angle_u(local[..., :2])
-        uv[mine, :, 1] = _stretch(local[..., 2])
-        away, near = _NUMBERS[group]
-        part[mine] = np.where(towards, near, away)
-    return Chart(part, uv)
-
-
 def _limb_axes(body: Body, group: str) -> tuple[np.ndarray, np.ndarray]:
     """Axes (3, 3) of a group, rows: reference direction, across, along; and the point (3,) where it starts."""
 
     def head(bone: str) -> np.ndarray:
-        return body.heads[body.bones.index(bone)].astype(np.float64)
+        return body.reference_heads[body.bones.index(bone)].astype(np.float64)
 
     name, side = group[:-2], group[-2:]
     medial = -1.0 if side == ".L" else 1.0  # towards the middle of the body
     if group == "torso":
-        start, end, reference = head("neck01"), head("root") + [0, 0, -0.1], [0, -1, 0]
+        start, end, reference = head("neck01"), head("root") + np.array([0, 0, -0.1]), [0, -1, 0]
     elif group == "head":
-        start, end, reference = head("neck01"), head("head") + [0, 0, 0.15], [1, 0, 0]
+        start, end, reference = head("neck01"), head("head") + np.array([0, 0, 0.15]), [1, 0, 0]
     else:
         start, end = (head(bone + side) for bone in _AXES[name])
-        reference = {
-            "upperarm": [medial * 0.85, -0.5, 0],
-            "lowerarm": [medial * 0.85, -0.5, 0],
-            "hand": [medial, 0, -0.5],
-            "foot": [0, 0, -1],
-        }.get(name, [0, -1, 0])
+        reference = [0, -1, 0]
+        if name in ("upperarm", "lowerarm"):
+            reference = [medial * 0.85, -0.5, 0]
+        elif name == "foot":
+            reference = [0, 0, -1]
+        elif name == "hand":  # the palm: away from the knuckles, over which the hand closes
+            reference = -medial * np.cross(end - start, head("finger2-1" + side) - head("finger5-1" + side))
     along = (end - start) / np.linalg.norm(end - start)
     towards = reference - (reference @ along) * along
     towards /= np.linalg.norm(towards)
