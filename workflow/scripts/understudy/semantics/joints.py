@@ -6,34 +6,9 @@ Source: Cao et al., OpenPose, TPAMI 2021, and its documentation of the output fo
 
 import numpy as np
 
-BODY_25 = (
-    "nose",
-    "neck",
-    "right_shoulder",
-    "right_elbow",
-    "right_wrist",
-    "left_shoulder",
-    "left_elbow",
-    "left_wrist",
-    "mid_hip",
-    "right_hip",
-    "right_knee",
-    "right_ankle",
-    "left_hip",
-    "left_knee",
-    "left_ankle",
-    "right_eye",
-    "left_eye",
-    "right_ear",
-    "left_ear",
-    "left_big_toe",
-    "left_small_toe",
-    "left_heel",
-    "right_big_toe",
-    "right_small_toe",
-    "right_heel",
-)
-BODY = {name: index for index, name in enumerate(BODY_25)}
+from understudy.body.figure import BODY, BODY_25
+
+__all__ = ["BODY", "BODY_25"]  # named in the body room, which cannot import this one
 
 # The 24 limbs that are drawn, as pairs of BODY_25 indices.
 BODY_LIMBS = tuple(
