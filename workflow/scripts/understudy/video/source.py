@@ -1,0 +1,91 @@
+"""Reading videos of any kind: upright, square-pixel RGB pictures with exact time stamps."""
+
+import hashlib
+from collections.abc import Iterator
+from fractions import Fraction
+from pathlib import Path
+
+from understudy.backends import load_backend
+from understudy.errors import VideoError
+from understudy.video.backends._contract import SourceFacts, SourceFrame
+
+SMALLEST_PX = 32
+MISSING_FRAMES = 5  # a file may lack so many of the frames it declares: containers round
+
+
+class SourceVideo:
+    """One video, read as a stream as often as wanted; nothing is kept in memory.
+
+    Use: `for frame in SourceVideo(path): frame.time_s; frame.picture()`.
+
+    Attributes:
+        height, width: size of the upright picture with square pixels.
+        rate: average frames a second.
+        duration_s: declared length, None where the file declares none.
+        facts: rotation, colour and the rest.
+
+    Raises:
+        VideoError: the file is missing, empty, no video, or of a kind that cannot be used.
+    """
+
+    def __init__(self, path: str | Path, backend: str = "pyav"):
+        self.path = Path(path)
+        _check_file(self.path)
+        self.backend = load_backend("understudy.video.backends", backend)(self.path)
+        self.facts: SourceFacts = self.backend.facts
+        self.height, self.width = self.facts.height, self.facts.width
+        self.rate, self.duration_s = self.facts.rate, self.facts.duration_s
+        _check_facts(self.path, self.facts)
+
+    def __iter__(self) -> Iterator[SourceFrame]:
+        return self.frames()
+
+    def frames(self, start_s: Fraction = Fraction(0)) -> Iterator[SourceFrame]:
+        """Read the pictures from the one on display at `start_s` (seconds after the first picture) to the end.
+
+        Raises:
+            VideoError: the file breaks off before the end it declares, or holds damaged data.
+        """
+        end_s = Fraction(0)
+        for frame in self.backend.frames(Fraction(start_s)):
+            end_s = frame.time_s + (frame.duration_s or 1 / self.rate)
+            yield frame
+        if self.duration_s is not None and end_s < self.duration_s - MISSING_FRAMES / self.rate:
+            raise VideoError(broken_off(self.path, end_s, self.duration_s))
+
+    def sha256(self) -> str:
+        """Digest of the whole file, hexadecimal."""
+        with self.path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def broken_off(path: Path, at_s: Fraction, declared_s: Fraction | None) -> str:
+    """Say where a video ends too early or is damaged, and how to go on."""
+    declared = f" of the {float(declared_s):.2f} s it declares" if declared_s else ""
+    return (
+        f"The video {path} breaks off or is damaged at second {float(at_s):.2f}{declared}; "
+        f"copy it again from its origin, or set end_s in the clip table to less than {float(at_s):.2f}."
+    )
+
+
+def _check_file(path: Path) -> None:
+    if path.is_dir():
+        raise VideoError(f"{path} is a folder, expected a video file; name the file in the clip table.")
+    if not path.is_file():
+        raise VideoError(f"The video {path} does not exist; correct its path in the clip table.")
+    if path.stat().st_size == 0:
+        raise VideoError(f"The video {path} is empty (0 bytes); copy it again from its origin.")
+
+
+def _check_facts(path: Path, facts: SourceFacts) -> None:
+    if facts.transfer != "sdr":
+        raise VideoError(
+            f"The video {path} is HDR ({facts.transfer}), expected standard dynamic range; convert it first, "
+            f'for example: ffmpeg -i {path.name} -vf "zscale=t=linear:npl=100,tonemap=hable,zscale=t=bt709:m=bt709:'
+            f'p=bt709:r=tv,format=yuv420p" -c:a copy sdr.mp4, or switch HDR off in the camera.'
+        )
+    if min(facts.height, facts.width) < SMALLEST_PX:
+        raise VideoError(
+            f"The video {path} is {facts.width}x{facts.height} pixels, expected at least {SMALLEST_PX} each way; "
+            f"take a larger version of it."
+        )
