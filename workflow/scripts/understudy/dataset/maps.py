@@ -1,0 +1,156 @@
+"""Semantic maps at a network's resolution: prepared once per frame, kept compact, joined into batches on demand.
+
+Part indices and U, V are chosen from the surface's samples, never averaged: a network pixel keeps `samples` x `samples`
+of them, so that its borders are shares of parts (anti-aliased) and not mixtures of part numbers.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from understudy.dataset.batch import SemanticMap
+from understudy.errors import TrainingError
+from understudy.flow.correspondence import surface_correspondence
+from understudy.semantics.drawing import draw_pose
+
+FACTORS = (1, 2, 4, 8)  # frame height over network height
+MOST_SAMPLES = 2  # per network pixel and axis
+
+
+@dataclass(frozen=True)
+class NetworkSize:
+    """A network's picture beside the frames it is made from.
+
+    Attributes:
+        height, width: of the network's picture, pixels.
+        factor: frame pixels per network pixel, each way.
+    """
+
+    height: int
+    width: int
+    factor: int
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One row of a file: a pose and a surface in frame pixels; the surface at its file's samples.
+
+    Attributes:
+        body, face, hands: (25, 3), (70, 3), (2, 21, 3) float, x px, y px, score.
+        part: (P, Q) uint8.
+        uv: (P, Q, 2) uint8.
+    """
+
+    body: np.ndarray
+    face: np.ndarray
+    hands: np.ndarray
+    part: np.ndarray
+    uv: np.ndarray
+
+
+@dataclass(frozen=True)
+class CompactMap:
+    """The numbers of one `SemanticMap` as small as they can be kept.
+
+    Attributes:
+        part: (P, Q) uint8.
+        uv: (2, P, Q) uint8.
+        drawing: (3, H, W) uint8.
+        flow: (2, H, W) float16 px.
+        flow_valid: (1, H, W) bool.
+    """
+
+    part: np.ndarray
+    uv: np.ndarray
+    drawing: np.ndarray
+    flow: np.ndarray
+    flow_valid: np.ndarray
+
+
+def network_size(height_px: int, frame_height: int, frame_width: int) -> NetworkSize:
+    """Fit a network height to the frames.
+
+    Raises:
+        TrainingError: the frames' height is not 1, 2, 4 or 8 times the network's, or their width does not divide.
+    """
+    factors = [each for each in FACTORS if frame_height % each == 0 and frame_width % each == 0]
+    for factor in factors:
+        if height_px * factor == frame_height:
+            return NetworkSize(height_px, frame_width // factor, factor)
+    allowed = ", ".join(str(frame_height // each) for each in factors)
+    raise TrainingError(
+        f"A network {height_px} px high was asked for, but the frames are {frame_height} px high; "
+        f"height_px of a stage may be {allowed} for them, or change decode.height_px."
+    )
+
+
+def chosen_samples(surface: np.ndarray, height: int) -> np.ndarray:
+    """Choose the samples a network pixel keeps: a regular 2 x 2 of them, or the only one.
+
+    Args:
+        surface: (P, Q, ...) part or U, V at any number of samples per network pixel.
+        height: of the network's picture, pixels.
+
+    Returns:
+        (2 * H, 2 * W, ...), or (H, W, ...) where the surface has one sample per network pixel.
+    """
+    there = surface.shape[0] // height  # samples per network pixel
+    kept = min(MOST_SAMPLES, there)
+    inside = [there * (2 * each + 1) // (2 * kept) for each in range(kept)]  # nearest to the even places
+    rows, columns = ((np.arange(size // there)[:, None] * there + inside).ravel() for size in surface.shape[:2])
+    return surface[rows[:, None], columns]
+
+
+def compact_map(figure: Figure, before: Figure | None, size: NetworkSize) -> CompactMap:
+    """Draw one frame's map at the network's resolution.
+
+    Args:
+        figure: the frame.
+        before: the frame before it; None at the start of a run and after a cut, where no point has a past.
+        size: the network's picture.
+    """
+    part, uv = (chosen_samples(each, size.height) for each in (figure.part, figure.uv))
+    if before is None:
+        flow = np.zeros((size.height, size.width, 2), np.float32)
+        valid = np.zeros((size.height, size.width), bool)
+    else:
+        part_before, uv_before = (chosen_samples(each, size.height) for each in (before.part, before.uv))
+        samples = part.shape[0] // size.height
+        flow, valid = surface_correspondence(part, uv, part_before, uv_before, samples)
+    joints = (scaled_joints(each, size.factor) for each in (figure.body, figure.face, figure.hands))
+    return CompactMap(
+        part=part,
+        uv=_channels_first(uv),
+        drawing=_channels_first(draw_pose(*joints, size.height, size.width)),
+        flow=_channels_first(flow.astype(np.float16)),
+        flow_valid=valid[None],
+    )
+
+
+def scaled_joints(joints: np.ndarray, factor: int) -> np.ndarray:
+    """Carry joints (..., 3) from frame pixels to network pixels; pixel edges fall together, so a ratio is enough."""
+    return joints / np.array([factor, factor, 1], np.float32)
+
+
+def join_maps(maps: Sequence[CompactMap]) -> SemanticMap:
+    """Join maps along B into what the generator sees."""
+    return SemanticMap(
+        part=joined([each.part for each in maps]).long(),
+        uv=joined([each.uv for each in maps]).float() / 255,
+        drawing=joined([each.drawing for each in maps]).float() / 127.5 - 1,
+        flow=joined([each.flow for each in maps]).float(),
+        flow_valid=joined([each.flow_valid for each in maps]).float(),
+    )
+
+
+def joined(arrays: Sequence[np.ndarray]) -> Tensor:
+    """Stack arrays along a new axis B, as a tensor of the same number type."""
+    return torch.from_numpy(np.stack(arrays))
+
+
+def _channels_first(array: np.ndarray) -> np.ndarray:
+    """Turn (H, W, C) into contiguous (C, H, W)."""
+    return np.ascontiguousarray(np.moveaxis(array, -1, 0))

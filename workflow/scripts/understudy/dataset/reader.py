@@ -1,0 +1,274 @@
+"""Reads a performer's footage for training and measuring: pictures, mattes, maps and flows at a stage's resolution."""
+
+import logging
+import time
+from collections import OrderedDict
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, fields
+from functools import cached_property
+from pathlib import Path
+from typing import Self
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from understudy.dataset.batch import ClipBatch, FrameTruth, SemanticMap
+from understudy.dataset.maps import CompactMap, Figure, compact_map, join_maps, network_size
+from understudy.dataset.truth import CompactTruth, StoredTruth, compact_truth, join_flow, join_truth
+from understudy.dataset.windows import SPLITS, ClipFiles, Run, read_windows
+from understudy.errors import TrainingError
+from understudy.layouts import open_file
+
+logger = logging.getLogger(__name__)
+
+CACHE_BYTES = 2 * 1024**3
+SURFACES = {"body": ("body",), "clipped": ("clipped",), "both": ("body", "clipped")}
+
+
+@dataclass(frozen=True)
+class PreparedFrame:
+    """One frame ready for batches: its truth, and a map for each kind of surface."""
+
+    truth: CompactTruth
+    maps: dict[str, CompactMap]
+
+    @cached_property
+    def nbytes(self) -> int:
+        arrays = [self.truth.picture, self.truth.matte, *(each for pair in self.truth.flows.values() for each in pair)]
+        arrays += [getattr(each, one.name) for each in self.maps.values() for one in fields(each)]
+        return sum(array.nbytes for array in arrays)
+
+
+class Footage:
+    """The frames of one split of a performer's footage at a stage's resolution.
+
+    A frame is prepared when it is first asked for and kept in memory up to `cache_bytes`; beyond them the frames
+    used longest ago are prepared again when they are needed. Frames are numbered over all runs of the split, in order.
+
+    Attributes:
+        height_px, width_px: of the network's picture.
+        runs: the split's runs, in order.
+        surfaces: kinds of map: `body` (bare, as a transfer draws it), `clipped` (cut and filled by the matte).
+    """
+
+    def __init__(
+        self,
+        windows: Path,
+        height_px: int,
+        split: str = "training",
+        surface: str | None = None,
+        cache_bytes: int = CACHE_BYTES,
+    ):
+        """Open the footage.
+
+        Args:
+            windows: windows.h5.
+            height_px: of the network's picture; the frames' height over 1, 2, 4 or 8.
+            split: "training" or "held_out".
+            surface: "body", "clipped" or "both"; None takes the setting that windows.h5 was made with.
+            cache_bytes: most memory for prepared frames.
+
+        Raises:
+            TrainingError: the height does not fit the frames, or the surfaces hold no bare body.
+        """
+        index = read_windows(windows)
+        self._size = network_size(height_px, index.height, index.width)
+        self.height_px, self.width_px = self._size.height, self._size.width
+        self.runs: tuple[Run, ...] = tuple(run for run in index.runs if run.split == SPLITS[split])
+        self._starts = np.concatenate([[0], np.cumsum([run.length for run in self.runs])])  # (N + 1,), frame numbers
+        self._clips = _OpenClips(index.clips)
+        self.surfaces = self._clips.surfaces(surface or index.surface)
+        self._cache_bytes = cache_bytes
+        self._cache: OrderedDict[int, PreparedFrame] = OrderedDict()
+        self._cached = 0
+
+    def __len__(self) -> int:
+        """Frames of the split."""
+        return int(self._starts[-1])
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the files; prepared frames stay usable."""
+        self._clips.close()
+
+    def prepare(self) -> None:
+        """Prepare as many frames as the memory takes, so that no training step waits for one."""
+        started = time.monotonic()
+        for number in range(len(self)):
+            frame = self._frame(number)
+            if self._cached + frame.nbytes > self._cache_bytes:
+                break
+        logger.info(
+            "%d of %d frames prepared at %d x %d px in %.1f s, %.0f MiB",
+            len(self._cache), len(self), self.height_px, self.width_px, time.monotonic() - started,
+            self._cached / 2**20,
+        )  # fmt: skip
+
+    def sample(
+        self, generator: torch.Generator, batch: int, clip_frames: int, strides: Sequence[int] = ()
+    ) -> ClipBatch:
+        """Draw clips by chance: every clip of T frames within a run is as likely as any other.
+
+        Where a clip starts at a run's first or second frame, that first frame is repeated as its context, with
+        `past_valid` 0. Surface `both` takes one kind per clip of the batch, not per frame.
+
+        Args:
+            generator: on the CPU; it alone decides what is drawn.
+            batch: B.
+            clip_frames: T.
+            strides: longer strides whose optical flows are wanted, beside 1.
+
+        Raises:
+            TrainingError: no run has T frames, or a stride is not in flow.h5.
+        """
+        places = np.array([max(run.length - clip_frames + 1, 0) for run in self.runs])  # (N,)
+        if places.sum() == 0:
+            raise TrainingError(
+                f"A stage asks for clips of {clip_frames} frames, but the longest unbroken run of the footage has "
+                f"{max((run.length for run in self.runs), default=0)}; lower clip_frames or give longer clips."
+            )
+        drawn = torch.randint(int(places.sum()), (batch,), generator=generator).numpy()
+        kinds = torch.randint(len(self.surfaces), (batch,), generator=generator).tolist()
+        ends = np.cumsum(places)
+        runs = np.searchsorted(ends, drawn, side="right")  # (B,)
+        offsets = drawn - (ends - places)[runs]  # (B,), first drawn frame within its run
+        within = np.maximum(offsets[:, None] + np.arange(-2, clip_frames), 0)  # (B, T + 2)
+        past_valid = np.stack([offsets >= 2, offsets >= 1], 1)  # (B, 2)
+        return self._clip_batch(self._starts[runs][:, None] + within, past_valid, kinds, strides)
+
+    def play(self, run: Run, surface: str | None = None) -> Iterator[tuple[SemanticMap, FrameTruth]]:
+        """Yield map and truth of each frame of a run in order, B = 1.
+
+        Args:
+            run: one of `runs`.
+            surface: kind of map; None takes the first of `surfaces`, the bare body where there is one.
+        """
+        start = int(self._starts[self.runs.index(run)])
+        for number in range(start, start + run.length):
+            frame = self._frame(number)
+            yield join_maps([frame.maps[surface or self.surfaces[0]]]), join_truth([frame.truth])
+
+    def stills(self, surface: str | None = None, every: int = 1) -> Iterator[tuple[Tensor, Tensor, Tensor, Tensor]]:
+        """Yield picture (1, 3, H, W), matte (1, 1, H, W), part (1, P, Q) and uv (1, 2, P, Q) of the frames in order.
+
+        Args:
+            surface: as in `play`.
+            every: take one frame of so many.
+        """
+        for number in range(0, len(self), every):
+            frame = self._frame(number)
+            truth, drawn = join_truth([frame.truth]), join_maps([frame.maps[surface or self.surfaces[0]]])
+            yield truth.picture, truth.matte, drawn.part, drawn.uv
+
+    def _clip_batch(
+        self, numbers: np.ndarray, past_valid: np.ndarray, kinds: list[int], strides: Sequence[int]
+    ) -> ClipBatch:
+        """Join the frames (B, T + 2) of clips into one batch."""
+        clips = [[self._frame(number) for number in row] for row in numbers.tolist()]  # B lists of T + 2
+        names = [self.surfaces[kind] for kind in kinds]
+        moments = list(zip(*clips, strict=True))  # T + 2 tuples of B
+        missing = [stride for stride in strides if stride not in clips[0][0].truth.flows]
+        if missing:
+            raise TrainingError(f"flow.h5 holds no flow over {missing} frames; add them to flow.strides.")
+        return ClipBatch(
+            maps=[join_maps([frame.maps[name] for frame, name in zip(row, names, strict=True)]) for row in moments],
+            truth=[join_truth([frame.truth for frame in row]) for row in moments],
+            past_valid=torch.from_numpy(past_valid).float(),
+            frames=torch.from_numpy(numbers),
+            far={
+                stride: [join_flow([frame.truth.flows[stride] for frame in row]) for row in moments]
+                for stride in strides
+                if stride != 1
+            },
+        )
+
+    def _frame(self, number: int) -> PreparedFrame:
+        """Take a frame from memory or prepare it."""
+        if number in self._cache:
+            self._cache.move_to_end(number)
+            return self._cache[number]
+        index = int(np.searchsorted(self._starts, number, side="right")) - 1
+        run, within = self.runs[index], number - int(self._starts[index])
+        files = self._clips[run.clip]
+        frame = PreparedFrame(
+            truth=compact_truth(files.truth(run.first + within), within, self._size.factor),
+            maps={kind: self._map(files, run.first + within, within > 0, kind) for kind in self.surfaces},
+        )
+        self._cache[number] = frame
+        self._cached += frame.nbytes
+        while self._cached > self._cache_bytes and len(self._cache) > 1:
+            self._cached -= self._cache.popitem(last=False)[1].nbytes
+        return frame
+
+    def _map(self, files: "_Files", row: int, has_past: bool, kind: str) -> CompactMap:
+        before = files.figure(row - 1, kind) if has_past else None
+        return compact_map(files.figure(row, kind), before, self._size)
+
+
+class _Files:
+    """The open files of one clip; remembers the figures read last, because each is the next one's past."""
+
+    def __init__(self, clip: ClipFiles, stack: ExitStack):
+        self.frames, self.pose, self.surface, self.flow = (
+            stack.enter_context(open_file(getattr(clip, name), name)) for name in ("frames", "pose", "surface", "flow")
+        )
+        self._figures: OrderedDict[tuple[int, str], Figure] = OrderedDict()
+
+    def truth(self, row: int) -> StoredTruth:
+        """Read picture, matte and flows of one frame."""
+        flows = {
+            int(group.removeprefix("stride_")): (self.flow[group]["backward"][row], self.flow[group]["confidence"][row])
+            for group in self.flow
+        }
+        return StoredTruth(self.frames["rgb"][row], self.surface["matte"][row], flows)
+
+    def figure(self, row: int, kind: str) -> Figure:
+        """Read pose and surface of one frame."""
+        if (row, kind) not in self._figures:
+            names = ("body_part", "body_uv") if kind == "body" else ("part", "uv")
+            part, uv = (self.surface[name][row] for name in names)
+            pose = (self.pose[name][row] for name in ("body", "face", "hands"))
+            self._figures[row, kind] = Figure(*pose, part, uv)
+            while len(self._figures) > 4:
+                self._figures.popitem(last=False)
+        return self._figures[row, kind]
+
+
+class _OpenClips:
+    """Opens a clip's files when they are first asked for."""
+
+    def __init__(self, clips: Sequence[ClipFiles]):
+        self._clips = clips
+        self._stack = ExitStack()
+        self._open: dict[int, _Files] = {}
+
+    def __getitem__(self, clip: int) -> _Files:
+        if clip not in self._open:
+            self._open[clip] = _Files(self._clips[clip], self._stack)
+        return self._open[clip]
+
+    def surfaces(self, wanted: str) -> tuple[str, ...]:
+        """Kinds of surface to use; bare bodies must be there for all clips or they are left out."""
+        kinds = SURFACES[wanted]
+        bare = all("body_part" in self[clip].surface for clip in range(len(self._clips)))
+        if bare or "body" not in kinds:
+            return kinds
+        if kinds == ("body",):
+            raise TrainingError(
+                f"{self._clips[0].surface} holds no bare body, because its backend fits none; "
+                "set dataset.surface to clipped."
+            )
+        logger.info("the surfaces hold no bare body; all maps are clipped")
+        return ("clipped",)
+
+    def close(self) -> None:
+        """Close all files; a clip that is asked for again opens anew."""
+        self._open.clear()
+        self._stack.close()
