@@ -1,0 +1,45 @@
+"""Parts and matte made to agree: parts are cut where the person ends and grow over clothes and hair."""
+
+import cv2
+import numpy as np
+
+
+def cut_and_fill(
+    part: np.ndarray, uv: np.ndarray, matte: np.ndarray, samples: int, reach: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """Cut parts outside the matte and grow them to its border by nearest neighbour.
+
+    Args:
+        part: (P, Q) uint8, 0 background, 1..24.
+        uv: (P, Q, 2) uint8.
+        matte: (H, W) uint8, 0..255; half and more counts as the person.
+        samples: P / H, surface samples per pixel and axis.
+        reach: how far parts grow, surface samples.
+
+    Returns:
+        New part and uv.
+    """
+    height, width = part.shape
+    person = matte if samples == 1 else cv2.resize(matte, (width, height), interpolation=cv2.INTER_LINEAR)
+    person = person > 127
+    part, uv = part * person, uv * person[..., None]
+    known = part > 0
+    if not known.any():
+        return part, uv
+    away, nearest = cv2.distanceTransformWithLabels(
+        (~known).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_3, labelType=cv2.DIST_LABEL_PIXEL
+    )
+    place = np.zeros(nearest.max() + 1, np.int64)  # label of a known sample -> its place
+    place[nearest[known]] = np.flatnonzero(known)
+    grown = person & ~known & (away <= reach)
+    source = place[nearest[grown]]
+    part[grown] = part.ravel()[source]
+    uv[grown] = uv.reshape(-1, 2)[source]
+    return part, uv
+
+
+def body_matte(part: np.ndarray, samples: int) -> np.ndarray:
+    """Share of each pixel that parts (P, Q) cover: (H, W) uint8, 0..255."""
+    height, width = part.shape[0] // samples, part.shape[1] // samples
+    covered = (part > 0).reshape(height, samples, width, samples)
+    return np.round(255 * covered.mean((1, 3))).astype(np.uint8)

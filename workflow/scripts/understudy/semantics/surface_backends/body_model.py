@@ -1,0 +1,94 @@
+"""The parametric body fitted to the joints and drawn; cut and filled by the matte. Needs no weights."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import h5py
+import numpy as np
+
+from understudy.body.figure import Figure
+from understudy.body.fit import BodyShape, draw_fitted, fit_body
+from understudy.body.parts import CHART
+from understudy.body.shape import fit_shape
+from understudy.errors import FootageError
+from understudy.semantics.matte import body_matte, cut_and_fill
+from understudy.semantics.surface_backends._contract import FrameSurface
+from understudy.settings import SurfaceSettings
+from understudy.video.frames import Frames
+
+BODY_HEIGHT_M = 1.7  # of the rest body
+
+
+class Backend:
+    """Sizes are fitted once to the clip; then every frame in closed form."""
+
+    name = "body_model"
+    version = "1"
+    chart = CHART
+    has_body = True
+
+    def __init__(self, settings: SurfaceSettings):
+        self.settings = settings
+        self.shape: BodyShape | None = None
+
+    def __call__(self, frames: Frames, pose: h5py.File) -> Iterator[FrameSurface]:
+        rows = _Rows(pose)
+        mattes = _Mattes(pose, frames)
+        shown = np.flatnonzero(pose["valid"][:])
+        try:
+            self.shape = fit_shape([rows[index] for index in shown], _Chosen(mattes, shown))
+        except ValueError as unseen:
+            raise FootageError(
+                f"No body can be fitted to {frames.path}: {unseen}; choose footage that shows more of the person."
+            ) from unseen
+        valid = pose["valid"][:]
+        for index in range(len(frames)):
+            yield self._surface(rows[index], mattes[index], bool(valid[index]))
+
+    def _surface(self, figure: Figure, matte: np.ndarray, valid: bool) -> FrameSurface:
+        samples, (height, width) = self.settings.samples, matte.shape
+        fitted = fit_body(figure, self.shape)
+        part, uv = draw_fitted(fitted, height, width, samples)
+        if not (valid and fitted.present.any()):
+            return FrameSurface(np.zeros_like(part), np.zeros_like(uv), np.zeros_like(matte), False, part, uv)
+        if not matte.any():  # the backend makes none, or the frame was bridged: the bare body has to do
+            return FrameSurface(part, uv, body_matte(part, samples), True, part, uv)
+        reach = self.settings.reach * BODY_HEIGHT_M * self.shape.px_per_m * samples
+        return FrameSurface(*cut_and_fill(part, uv, matte, samples, reach), matte, True, part, uv)
+
+    def attributes(self) -> dict[str, Any]:
+        return {"body": self.shape.to_json()}
+
+
+class _Rows:
+    """The figures of a clip, made when asked for."""
+
+    def __init__(self, pose: h5py.File):
+        self.joints = [pose[name][:] for name in ("body", "face", "hands")]
+        depths = ("body_z", "face_z", "hands_z")
+        self.depths = [pose[name][:] if name in pose else None for name in depths]
+
+    def __getitem__(self, index: int) -> Figure:
+        depths = [None if depth is None else depth[index] for depth in self.depths]
+        return Figure.from_rows(*(joints[index] for joints in self.joints), *depths)
+
+
+class _Mattes:
+    """The mattes of a clip, read when asked for; zeros where pose.h5 has none."""
+
+    def __init__(self, pose: h5py.File, frames: Frames):
+        self.stored = pose.get("matte")
+        self.nothing = np.zeros((frames.height, frames.width), np.uint8)
+
+    def __getitem__(self, index: int) -> np.ndarray:
+        return self.nothing if self.stored is None else self.stored[index]
+
+
+class _Chosen:
+    """Mattes of chosen frames only, numbered from 0."""
+
+    def __init__(self, mattes: _Mattes, chosen: np.ndarray):
+        self.mattes, self.chosen = mattes, chosen
+
+    def __getitem__(self, index: int) -> np.ndarray:
+        return self.mattes[int(self.chosen[index])]
