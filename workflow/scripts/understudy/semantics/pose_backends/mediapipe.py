@@ -74,15 +74,17 @@ class Backend:
 
     def __init__(self, settings: PoseSettings):
         self.min_score = settings.min_score
+        self._static = None  # the graph that sees single pictures, opened when it is asked for
 
     def __call__(self, frames: Frames) -> Iterator[FramePose]:
-        with _holistic(static=False) as holistic:
+        with _open_holistic(static=False) as holistic:
             for picture in frames:
                 yield self._pose(holistic, picture)
 
     def detect(self, picture: np.ndarray) -> FramePose:
-        with _holistic(static=True) as holistic:
-            return self._pose(holistic, picture)
+        if self._static is None:
+            self._static = _open_holistic(static=True)
+        return self._pose(self._static, picture)
 
     def _pose(self, holistic, picture: np.ndarray) -> FramePose:
         result = holistic.process(np.ascontiguousarray(picture))
@@ -215,8 +217,7 @@ def _array(landmarks, height: int, width: int, visible: bool = False) -> np.ndar
     return points
 
 
-@contextmanager
-def _holistic(static: bool) -> Iterator:
+def _open_holistic(static: bool):
     """Open a graph; complexity 1 is the only one whose weights are in the wheel."""
     with _quiet():
         holistic = mediapipe.solutions.holistic.Holistic(
@@ -229,8 +230,7 @@ def _holistic(static: bool) -> Iterator:
         )
         # Its start-up notes come with the first picture; an empty one leaves no trace in the tracking.
         holistic.process(np.zeros((64, 64, 3), np.uint8))
-    with holistic:
-        yield holistic
+    return holistic
 
 
 @contextmanager

@@ -1,0 +1,144 @@
+"""Where in the picture the person moves: one rectangle for the whole clip, so that the frames can be cropped to it."""
+
+import json
+import logging
+from collections.abc import Iterator
+from fractions import Fraction
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from understudy.backends import load_backend
+from understudy.clips import Clip
+from understudy.errors import FootageError
+from understudy.job import atomic_path
+from understudy.semantics.pose import BACKENDS, person_boxes
+from understudy.semantics.pose_backends._contract import FramePose, PoseBackend
+from understudy.settings import DecodeSettings, PoseSettings
+from understudy.video.source import SourceVideo
+
+logger = logging.getLogger(__name__)
+
+PICTURES = 24  # looked at, spread over the clip
+LONGEST_PX = 640  # they are made so small at least; larger ones find no more
+SEEK_S = 4  # pictures further apart than this are sought one by one instead of reading all between
+UNKNOWN_S = 60  # looked at in a source that does not say how long it is
+STRAY_PERCENT = 2  # of the pictures may reach beyond the rectangle: the estimator's mistakes
+
+
+def locate_person(video: Path, crop: Path, clip: Clip, pose: PoseSettings, decode: DecodeSettings) -> None:
+    """Find the rectangle a clip shows and write crop.json: left, top, width, height in pixels of the upright source.
+
+    Args:
+        video: the source.
+        crop: the file to write.
+        clip: its row of the clip table; `crop` there says whether the rectangle is found, given, or the whole picture.
+        pose: whose backend finds the person.
+        decode: the margin round the person.
+
+    Raises:
+        FootageError: nobody is found, or the given rectangle leaves the picture.
+        VideoError: the video cannot be read.
+    """
+    source = SourceVideo(video, decode.backend)
+    if clip.crop == "person":
+        rectangle = _find_person(source, clip, load_backend(BACKENDS, pose.backend)(pose), decode.crop_margin)
+    elif clip.crop == "none":
+        rectangle = (0.0, 0.0, float(source.width), float(source.height))
+    else:
+        rectangle = given_rectangle(clip, source.height, source.width)
+    logger.info("%s: rectangle of %.0fx%.0f px at %.0f, %.0f", clip.clip, *rectangle[2:], *rectangle[:2])
+    with atomic_path(crop) as beside:
+        named = dict(zip(("left", "top", "width", "height"), rectangle, strict=True))
+        beside.write_text(json.dumps(named), encoding="utf-8")
+
+
+def given_rectangle(clip: Clip, height: int, width: int) -> tuple[float, float, float, float]:
+    """Read left, top, width, height from the clip table and hold them to the picture.
+
+    Raises:
+        FootageError: the rectangle leaves the picture.
+    """
+    left, top, wide, high = (float(value) for value in clip.crop.split(","))
+    if left + wide > width or top + high > height:
+        raise FootageError(
+            f"The clip '{clip.clip}' is cropped to '{clip.crop}' (left,top,width,height), but its upright picture is "
+            f"only {width}x{height} pixels; correct crop in the clip table."
+        )
+    return left, top, wide, high
+
+
+def rectangle_round(boxes: np.ndarray, margin: float, height: int, width: int) -> tuple[float, float, float, float]:
+    """Join the boxes of one person over time and add a margin, inside the picture.
+
+    Args:
+        boxes: (N, 4) float, left, top, right, bottom px.
+        margin: share of the joined box' height added on each side.
+        height, width: of the picture, pixels.
+
+    Returns:
+        left, top, width, height, pixels.
+    """
+    left, top = np.percentile(boxes[:, :2], STRAY_PERCENT, axis=0)
+    right, bottom = np.percentile(boxes[:, 2:], 100 - STRAY_PERCENT, axis=0)
+    extra = margin * (bottom - top)
+    left, top = max(left - extra, 0), max(top - extra, 0)
+    right, bottom = min(right + extra, width), min(bottom + extra, height)
+    return float(left), float(top), float(right - left), float(bottom - top)
+
+
+def _find_person(
+    source: SourceVideo, clip: Clip, backend: PoseBackend, margin: float
+) -> tuple[float, float, float, float]:
+    boxes, looked = [], 0
+    for picture in _pictures(source, clip):
+        looked += 1
+        scale = min(1.0, LONGEST_PX / max(picture.shape[:2]))
+        small = picture if scale == 1 else cv2.resize(picture, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+        pose = backend.detect(small)
+        if pose.found:
+            boxes.append(person_extent(pose) / scale)
+    if not boxes:
+        raise FootageError(
+            f"Nobody is found in {looked} pictures of the clip '{clip.clip}' ({source.path}); if a person is seen "
+            f"there, give crop as left,top,width,height in the clip table (or none for the whole picture), else "
+            f"correct start_s and end_s."
+        )
+    logger.info("%s: person found in %d of %d pictures", clip.clip, len(boxes), looked)
+    return rectangle_round(np.stack(boxes), margin, source.height, source.width)
+
+
+def person_extent(pose: FramePose) -> np.ndarray:
+    """Return left, top, right, bottom (4,) px of a person's joints and, where there is one, matte."""
+    box = person_boxes(pose.body[None], pose.face[None], pose.hands[None])[0].astype(np.float64)
+    if pose.matte is not None and (pose.matte > 127).any():
+        rows, columns = np.nonzero(_largest_piece(pose.matte > 127))
+        box[:2] = np.minimum(box[:2], [columns.min(), rows.min()])
+        box[2:] = np.maximum(box[2:], [columns.max() + 1, rows.max() + 1])
+    return box
+
+
+def _largest_piece(mask: np.ndarray) -> np.ndarray:
+    """Keep the largest connected piece of a mask (H, W)."""
+    _, pieces, facts, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8))
+    return pieces == 1 + facts[1:, cv2.CC_STAT_AREA].argmax()
+
+
+def _pictures(source: SourceVideo, clip: Clip) -> Iterator[np.ndarray]:
+    """Read pictures (H, W, 3) uint8 RGB spread evenly over the clip's span."""
+    start = Fraction(clip.start_s)
+    ends = [end for end in (Fraction(clip.end_s), source.duration_s) if end]
+    end = min(ends) if ends else start + UNKNOWN_S
+    step = (end - start) / PICTURES
+    if step > SEEK_S:
+        for number in range(PICTURES):
+            yield next(source.frames(start + (number + Fraction(1, 2)) * step)).picture()
+        return
+    wanted = start
+    for frame in source.frames(start):
+        if frame.time_s >= end:
+            return
+        if frame.time_s >= wanted:
+            yield frame.picture()
+            wanted += step

@@ -1,0 +1,100 @@
+"""The exact answers beside a synthetic clip's video, carried into the frames of the clip."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import h5py
+import numpy as np
+
+from understudy.errors import BackendError
+from understudy.layouts import open_file
+from understudy.video.frames import Frames
+from understudy.video.source import SourceVideo
+
+FILE = "truth.h5"
+
+
+class Truth:
+    """truth.h5 seen through the clip's crop, scale, span and rate; made by `open_truth`.
+
+    Attributes:
+        rows: (T,) int, row of truth.h5 of each frame.
+    """
+
+    def __init__(self, file: h5py.File, frames: Frames):
+        self.file, self.frames = file, frames
+        self.rows = _source_rows(frames, len(file["body"]))
+        left, top, _, _ = frames.crop
+        self._origin = np.array([left, top])
+        self._scale = np.array([frames.attrs["scale_x"], frames.attrs["scale_y"]], np.float64)
+
+    def joints(self, name: str, frame: int) -> tuple[np.ndarray, np.ndarray]:
+        """Read `body`, `face` or `hands` of a frame: (..., 3) x px, y px, score and (...) depth px.
+
+        Joints outside the frame are absent (zeros), as every estimator has them.
+        """
+        row = self.rows[frame]
+        joints = self.file[name][row].astype(np.float64)
+        depth = (
+            self.file[f"{name}_z"][row] * self._scale[1] if f"{name}_z" in self.file else np.zeros(joints.shape[:-1])
+        )
+        joints[..., :2] = self.frames.to_frame(joints[..., :2])
+        x, y, score = joints[..., 0], joints[..., 1], joints[..., 2]
+        absent = (score <= 0) | (x < 0) | (y < 0) | (x > self.frames.width) | (y > self.frames.height)
+        joints[absent], depth[absent] = 0, 0
+        return joints.astype(np.float32), depth.astype(np.float32)
+
+    def map(self, name: str, frame: int, samples: int) -> np.ndarray:
+        """Read `part` or `uv` of a frame at `samples` times the frame's size, by nearest neighbour."""
+        picture = self.file[name][self.rows[frame]]
+        fine = picture.shape[0] / self.file["matte"].shape[1]  # its own samples per pixel
+        return self._resampled(picture, samples, fine)
+
+    def matte(self, frame: int) -> np.ndarray:
+        """Read the matte of a frame, averaged over each of its pixels: (H, W) uint8."""
+        fine = 2 * int(np.ceil(1 / self._scale.min()))  # two samples and more per pixel of the source
+        dense = self._resampled(self.file["matte"][self.rows[frame]], fine, 1)
+        height, width = self.frames.height, self.frames.width
+        return np.round(dense.reshape(height, fine, width, fine).mean((1, 3))).astype(np.uint8)
+
+    def _resampled(self, picture: np.ndarray, samples: int, fine: float) -> np.ndarray:
+        """Look up a source map at the centres of the frame's samples; 0 outside the source."""
+        sizes = (self.frames.height, self.frames.width)
+        places, inside = [], []
+        for axis, size in enumerate(sizes):  # rows, then columns
+            centres = (np.arange(size * samples) + 0.5) / samples  # px of the frame
+            source = (centres / self._scale[1 - axis] + self._origin[1 - axis]) * fine
+            index = np.floor(source + 1e-6).astype(int)
+            inside.append((index >= 0) & (index < picture.shape[axis]))
+            places.append(np.clip(index, 0, picture.shape[axis] - 1))
+        found = picture[places[0]][:, places[1]]
+        found[~inside[0]] = 0
+        found[:, ~inside[1]] = 0
+        return found
+
+
+@contextmanager
+def open_truth(frames: Frames) -> Iterator[Truth]:
+    """Open the truth beside the video of a clip.
+
+    Raises:
+        BackendError: there is none; only synthetic clips have one.
+    """
+    path = Path(frames.source).with_name(FILE)
+    if not path.is_file():
+        raise BackendError(
+            f"The backend 'truth' reads {FILE} beside the video {frames.source}, but {path} does not exist; only "
+            f"synthetic clips have one: choose another backend for this clip."
+        )
+    with open_file(path, "truth") as file:
+        yield Truth(file, frames)
+
+
+def _source_rows(frames: Frames, rows: int) -> np.ndarray:
+    """Row of the source on display in each frame: (T,) int; the choice of `video.timing.at_constant_rate`."""
+    source_rate = SourceVideo(frames.source).rate
+    offset = 1 / (2 * max(frames.rate, source_rate))
+    start = frames.attrs["start_s"]
+    shown = [int((start + tick / frames.rate + offset) * source_rate) for tick in range(len(frames))]
+    return np.minimum(shown, rows - 1)
