@@ -49,10 +49,10 @@ class Up(nn.Module):
 
     def __init__(self, incoming: int, outgoing: int):
         super().__init__()
-        self.double = nn.Conv2d(incoming, 4 * outgoing, 1)
+        self.enlarge = nn.Conv2d(incoming, 4 * outgoing, 1)
         self.join = nn.Conv2d(2 * outgoing, outgoing, 1)
         self.block = Residual(outgoing)
 
     def forward(self, coarse: Tensor, fine: Tensor) -> Tensor:
-        doubled = functional.pixel_shuffle(self.double(coarse), 2)  # (B, outgoing, 2H, 2W)
+        doubled = functional.pixel_shuffle(self.enlarge(coarse), 2)  # (B, outgoing, 2H, 2W)
         return self.block(rectify(self.join(torch.cat([doubled, fine], dim=1))))

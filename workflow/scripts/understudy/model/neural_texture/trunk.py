@@ -37,9 +37,9 @@ class Trunk(nn.Module):
         """
         super().__init__()
         self.enter = nn.Conv2d(4 * incoming, width, 3, padding=1)
-        self.half = Residual(width)
-        self.quarter = Down(width, 2 * width, blocks=2)
-        self.eighth = Down(2 * width, 3 * width, blocks=3)
+        self.at_half = Residual(width)
+        self.at_quarter = Down(width, 2 * width, blocks=2)
+        self.at_eighth = Down(2 * width, 3 * width, blocks=3)
         self.to_quarter = Up(3 * width, 2 * width)
         self.to_half = Up(2 * width, width)
         self.leave = nn.Conv2d(width, 4 * DETAIL, 3, padding=1)
@@ -48,9 +48,9 @@ class Trunk(nn.Module):
 
     def forward(self, seen: Tensor, pictures: Tensor) -> Drawn:
         """Draw from seen (B, incoming, H, W) and pictures (B, pictures, H, W); H and W multiples of 8."""
-        half = self.half(rectify(self.enter(unshuffle(seen))))  # (B, c, H/2, W/2)
-        quarter = self.quarter(half)  # (B, 2c, H/4, W/4)
-        eighth = self.eighth(quarter)  # (B, 3c, H/8, W/8)
+        half = self.at_half(rectify(self.enter(unshuffle(seen))))  # (B, c, H/2, W/2)
+        quarter = self.at_quarter(half)  # (B, 2c, H/4, W/4)
+        eighth = self.at_eighth(quarter)  # (B, 3c, H/8, W/8)
         half = self.to_half(self.to_quarter(eighth, quarter), half)  # (B, c, H/2, W/2)
         detail = functional.pixel_shuffle(self.leave(half), 2)  # (B, 8, H, W)
         hidden = rectify(self.paint(torch.cat([detail, pictures], dim=1)))  # (B, 16, H, W)

@@ -1,0 +1,106 @@
+"""The state folder of a stage: what a killed training goes on from.
+
+A state file's name ends in the start of its own SHA-256, so a half-written or damaged one is known and passed over.
+"""
+
+import hashlib
+import io
+import json
+import logging
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from understudy.job import atomic_path
+from understudy.training.step import Team
+
+logger = logging.getLogger(__name__)
+
+KEPT = 2  # states; the older one is there in case the newest is damaged
+MANIFEST = "manifest.json"
+STATE_NAME = re.compile(r"state-(\d{8})-([0-9a-f]{12})\.pt")
+
+
+@dataclass
+class Progress:
+    """How far a stage has come: `step` steps done, in `seconds` of training."""
+
+    step: int = 0
+    seconds: float = 0.0
+
+
+class StateFolder:
+    """Saves and finds the states of one stage; states made under another manifest are dropped, never resumed."""
+
+    def __init__(self, folder: Path, manifest: Mapping[str, Any]):
+        """Open or make the folder.
+
+        Args:
+            folder: where states and previews lie.
+            manifest: everything that decides the result; compared as JSON with the folder's own.
+        """
+        self.folder = folder
+        folder.mkdir(parents=True, exist_ok=True)
+        wanted = json.dumps(manifest, sort_keys=True, indent=1)
+        note = folder / MANIFEST
+        if note.is_file() and note.read_text(encoding="utf-8") == wanted:
+            return
+        stale = [path for path, _ in self._states()]
+        if stale:
+            logger.info("%s holds %d states of other settings or data; starting afresh", folder, len(stale))
+        for path in stale:
+            path.unlink()
+        with atomic_path(note) as beside:
+            beside.write_text(wanted, encoding="utf-8")
+
+    def save(self, team: Team, progress: Progress, random: torch.Generator) -> Path:
+        """Write the whole state of a team, then drop all but the last two; atomic."""
+        state = {
+            "step": progress.step,
+            "seconds": progress.seconds,
+            "random": random.get_state(),
+            **{name: part.state_dict() for name, part in team.parts().items()},
+        }
+        buffer = io.BytesIO()
+        torch.save(state, buffer)
+        data = buffer.getvalue()
+        path = self.folder / f"state-{progress.step:08d}-{_digest(data)}.pt"
+        with atomic_path(path) as beside:
+            beside.write_bytes(data)
+        for old, _ in list(self._states())[KEPT:]:
+            old.unlink()
+        return path
+
+    def resume(self, team: Team, random: torch.Generator) -> Progress:
+        """Put the newest whole state back into a team; a fresh `Progress` where there is none."""
+        for path, digest in self._states():
+            data = path.read_bytes()
+            if _digest(data) != digest:
+                logger.warning("%s is damaged; going back to the state before it", path)
+                continue
+            state = torch.load(io.BytesIO(data), map_location=team.device, weights_only=True)
+            for name, part in team.parts().items():
+                part.load_state_dict(state[name])
+            random.set_state(state["random"].cpu())
+            return Progress(state["step"], state["seconds"])
+        return Progress()
+
+    def _states(self) -> Iterator[tuple[Path, str]]:
+        """Yield the state files and the digests in their names, newest first."""
+        for path in sorted(self.folder.glob("state-*.pt"), reverse=True):
+            if found := STATE_NAME.fullmatch(path.name):
+                yield path, found[2]
+
+
+def file_digest(path: Path) -> str:
+    """SHA-256 of a file, 64 hex digits."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _digest(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()[:12]

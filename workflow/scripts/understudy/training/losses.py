@@ -1,0 +1,104 @@
+"""The terms training lowers: LI compares pictures, LV their change in time, LW the flow; all are pure functions.
+
+Axes: B batch, C channels, H rows, W columns. Pictures are RGB, -1..1; flows are pixels, from a frame to the one before.
+Source: terms after Wang et al., Video-to-Video Synthesis, NeurIPS 2018; every masked mean is divided by the sum of its
+weights (theirs divide by all pixels, so that a term fades where little can be trusted).
+"""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from understudy.flow.warp import warp
+from understudy.model.discriminator import Verdict
+
+PERSON_MATTE = 0.3  # share of a pixel from which it counts as the person
+PERSON_GROW_SHARE = 0.03  # of the picture's height: the person's surroundings count as much
+
+
+def person_weight(matte: Tensor, person: float) -> Tensor:
+    """Weigh pixels: 1 on the background, 1 + person on and near the person, divided by the mean of each picture.
+
+    Args:
+        matte: (B, 1, H, W) float, share of the pixel that is the person, 0..1.
+        person: how much more a pixel of the person counts.
+
+    Returns:
+        (B, 1, H, W) float, mean 1 over each picture.
+    """
+    reach = max(1, round(PERSON_GROW_SHARE * matte.shape[-2]))
+    near = functional.max_pool2d((matte > PERSON_MATTE).float(), 2 * reach + 1, stride=1, padding=reach)
+    weight = 1 + person * near
+    return weight / weight.mean(dim=(1, 2, 3), keepdim=True)
+
+
+def trusted_mean(values: Tensor, trust: Tensor) -> Tensor:
+    """Mean of values (B, C, H, W) weighted by trust (B, 1, H, W) of at least 0; 0 where nothing is trusted."""
+    total = trust.sum() * values.shape[1]
+    return (values * trust).sum() / total.clamp_min(1e-6)
+
+
+def picture_distance(drawn: Tensor, real: Tensor, weight: Tensor) -> Tensor:
+    """LI: mean absolute difference of two pictures (B, 3, H, W), weighted by (B, 1, H, W)."""
+    return trusted_mean((drawn - real).abs(), weight)
+
+
+def gradient_distance(drawn: Tensor, real: Tensor, weight: Tensor) -> Tensor:
+    """LI: mean absolute difference of the steps to the right and down, each weighted; keeps edges sharp."""
+    difference = drawn - real
+    right = (difference[..., 1:] - difference[..., :-1]).abs()  # (B, 3, H, W - 1)
+    down = (difference[..., 1:, :] - difference[..., :-1, :]).abs()  # (B, 3, H - 1, W)
+    return trusted_mean(right, weight[..., 1:]) + trusted_mean(down, weight[..., 1:, :])
+
+
+def judge_wish(verdict: Verdict) -> Tensor:
+    """LI, LV: how far a judge is from calling a drawn picture real (1), least squares."""
+    return (verdict.score.float() - 1).square().mean()
+
+
+def judge_error(real: Verdict, drawn: Verdict) -> Tensor:
+    """What a judge learns to lower: footage should score 1, drawn pictures 0, least squares, halved."""
+    return 0.5 * ((real.score.float() - 1).square().mean() + drawn.score.float().square().mean())
+
+
+def feature_distance(drawn: Verdict, real: Verdict) -> Tensor:
+    """LI, LV: mean absolute difference of a judge's inner features, averaged over its layers; `real` is a constant.
+
+    Source: Wang et al., pix2pixHD, CVPR 2018.
+    """
+    pairs = zip(drawn.features, real.features, strict=True)
+    distances = [(mine.float() - theirs.detach().float()).abs().mean() for mine, theirs in pairs]
+    return torch.stack(distances).mean()
+
+
+def temporal_difference(drawn: Sequence[Tensor], real: Sequence[Tensor], flow: Tensor, trust: Tensor) -> Tensor:
+    """LV: difference between how the drawn and how the real pictures change along the flow.
+
+    Args:
+        drawn: own pictures of t and t-1, each (B, 3, H, W).
+        real: footage of t and t-1.
+        flow: (B, 2, H, W) px, from t to t-1.
+        trust: (B, 1, H, W) float of at least 0, in the flow.
+    """
+    now = drawn[0] - real[0]
+    before = warp(drawn[1] - real[1], flow)
+    return trusted_mean((now - before).abs(), trust)
+
+
+def flow_distance(flow: Tensor, truth: Tensor, trust: Tensor) -> Tensor:
+    """LW: mean distance between two flows (B, 2, H, W), in hundredths of the picture's height."""
+    percent = 100 / flow.shape[-2]
+    squares = (flow - truth).square().sum(dim=1, keepdim=True)
+    return percent * trusted_mean((squares + 1e-6).sqrt(), trust)
+
+
+def warp_distance(before: Tensor, flow: Tensor, now: Tensor, trust: Tensor) -> Tensor:
+    """LW: mean absolute difference between a picture moved along a flow and the picture it should give."""
+    return trusted_mean((warp(before, flow) - now).abs(), trust)
+
+
+def mask_share(mask: Tensor, trust: Tensor) -> Tensor:
+    """LW: mean mask (B, 1, H, W) where the flow is trusted; lowering it lets more of the past through."""
+    return trusted_mean(mask, trust)

@@ -1,0 +1,104 @@
+"""Previews: fixed held-out frames as the running average draws them, beside the footage, and how close they come.
+
+Axes: B batch, H rows, W columns.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+from torch import Tensor
+
+from understudy.dataset.batch import FrameTruth, SemanticMap
+from understudy.dataset.reader import Footage
+from understudy.job import atomic_path
+from understudy.model.contract import CONTEXT, Composition, Generator
+from understudy.training.losses import person_weight
+
+LEAD = 2  # frames drawn before a preview frame, so that it has a past of the generator's own
+
+
+@dataclass(frozen=True)
+class PreviewFrame:
+    """A held-out frame with the maps that lead up to it, oldest first, and its truth; B = 1."""
+
+    maps: list[SemanticMap]
+    truth: FrameTruth
+
+
+@dataclass(frozen=True)
+class Preview:
+    """Preview frames as drawn, and `psnr`, the mean over them of the person's PSNR, dB."""
+
+    frames: list[PreviewFrame]
+    drawn: list[Composition]
+    psnr: float
+
+
+def choose_frames(footage: Footage, count: int) -> list[PreviewFrame]:
+    """Spread `count` preview frames evenly over held-out footage."""
+    wanted = set(np.linspace(0, len(footage) - 1, min(count, len(footage))).round().astype(int).tolist())
+    chosen, number = [], 0
+    for run in footage.runs:
+        maps: list[SemanticMap] = []
+        for semantic, truth in footage.play(run):
+            maps = [*maps[-LEAD:], semantic]
+            if number in wanted:
+                chosen.append(PreviewFrame(maps, truth))
+            number += 1
+    return chosen
+
+
+@torch.no_grad()
+def draw_preview(generator: Generator, frames: list[PreviewFrame]) -> Preview:
+    """Draw every preview frame from a short roll-out that ends in it."""
+    drawn = [_draw(generator, frame) for frame in frames]
+    figures = [person_psnr(one.final, frame.truth) for one, frame in zip(drawn, frames, strict=True)]
+    return Preview(frames, drawn, float(np.mean(figures)))
+
+
+def save_preview(path: Path, preview: Preview) -> None:
+    """Write a PNG, one column per frame: footage, final, raw, and the mask (white means drawn afresh)."""
+    columns = [
+        torch.cat([frame.truth.picture, one.final.cpu(), one.raw.cpu(), _grey(one.mask.cpu())], dim=-2)
+        for frame, one in zip(preview.frames, preview.drawn, strict=True)
+    ]
+    strip = torch.cat(columns, dim=-1)[0].clamp(-1, 1)  # (3, 4H, N * W)
+    rgb = ((strip + 1) * 127.5).round().byte().permute(1, 2, 0).numpy()
+    with atomic_path(path) as beside:
+        cv2.imwrite(str(beside), rgb[..., ::-1])
+
+
+def person_psnr(drawn: Tensor, truth: FrameTruth) -> float:
+    """PSNR of a picture (1, 3, H, W) on the person and its near surroundings, dB."""
+    near = person_weight(truth.matte, 1.0)
+    near = (near > near.min()).float() if near.max() > near.min() else torch.ones_like(near)  # (1, 1, H, W)
+    squares = ((drawn.cpu().clamp(-1, 1) - truth.picture) / 2).square().mean(1, keepdim=True)
+    error = (squares * near).sum() / near.sum()
+    return float(-10 * torch.log10(error.clamp_min(1e-10)))
+
+
+def _draw(generator: Generator, frame: PreviewFrame) -> Composition:
+    device = next(generator.parameters()).device
+    size = frame.truth.picture.shape[-2:]
+    past = torch.zeros(1, CONTEXT, 3, *size, device=device)
+    valid = torch.zeros(1, CONTEXT, 1, 1, 1, device=device)
+    for maps in _windows([semantic.to(device) for semantic in frame.maps]):
+        drawn = generator(maps, past, valid)
+        past = torch.stack([past[:, -1], drawn.final.clamp(-1, 1)], dim=1)
+        valid = torch.stack([valid[:, -1], torch.ones_like(valid[:, -1])], dim=1)
+    return drawn
+
+
+def _windows(maps: list[SemanticMap]) -> Iterator[list[SemanticMap]]:
+    """Yield for each map the two before it and itself; the first stands in where none is before it."""
+    padded = [maps[0]] * CONTEXT + maps
+    for end in range(CONTEXT + 1, len(padded) + 1):
+        yield padded[end - CONTEXT - 1 : end]
+
+
+def _grey(mask: Tensor) -> Tensor:
+    return mask.expand(-1, 3, -1, -1) * 2 - 1

@@ -1,0 +1,266 @@
+"""Trains one stage: one height, one clip length; ends by steps or by time, and goes on where it was killed."""
+
+import logging
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from understudy.dataset.batch import FrameTruth, SemanticMap
+from understudy.dataset.reader import Footage
+from understudy.dataset.windows import read_windows
+from understudy.errors import TrainingError
+from understudy.layouts import open_file
+from understudy.model.build import grow_generator, load_generator, save_generator, start_generator
+from understudy.model.contract import Generator
+from understudy.settings import VERSIONS, DatasetSettings, ModelSettings, StageSettings, TrainingSettings
+from understudy.training.checkpoint import Progress, StateFolder, file_digest
+from understudy.training.preview import PreviewFrame, choose_frames, draw_preview, save_preview
+from understudy.training.schedule import Schedule, rate_share
+from understudy.training.step import Moment, Team, train_step
+
+logger = logging.getLogger(__name__)
+
+REPORT_SECONDS = 5.0  # between two progress lines
+START_FRAMES = 160  # most frames from which atlas and plate start
+STOPPED = 143  # exit code after SIGTERM, as shells have it
+
+
+@dataclass(frozen=True)
+class Job:
+    """One stage as it is asked for: its settings, and the files that go in."""
+
+    windows: Path
+    previous: Path | None
+    model: ModelSettings
+    training: TrainingSettings
+    dataset: DatasetSettings
+
+    @property
+    def stage(self) -> StageSettings:
+        return self.training.stages[0]
+
+    def manifest(self) -> dict[str, Any]:
+        """Everything that decides the weights; how often is saved and shown does not."""
+        training = asdict(self.training)
+        for name in ("save_seconds", "preview_frames"):
+            training.pop(name)
+        return {
+            "version": VERSIONS["training"],
+            "torch": torch.__version__,
+            "data": file_digest(self.windows),
+            "previous": file_digest(self.previous) if self.previous else None,
+            "model": asdict(self.model),
+            "training": training,
+            "dataset": asdict(self.dataset),
+        }
+
+
+def train_stage(
+    windows: Path,
+    previous: Path | None,
+    weights: Path,
+    state_folder: Path,
+    model: ModelSettings,
+    training: TrainingSettings,
+    dataset: DatasetSettings,
+    threads: int,
+) -> None:
+    """Train one stage and write its weights.
+
+    Args:
+        windows: windows.h5 of the performer.
+        previous: weights of the stage before; None starts from the footage.
+        weights: generator.safetensors to write: the running average, float32.
+        state_folder: holds states and previews; the same call goes on from the newest state.
+        model: the generator's settings; a later stage must have those of the first.
+        training: losses, seed, precision, and the row of this stage alone.
+        dataset: which maps train.
+        threads: CPU threads.
+
+    Raises:
+        TrainingError: the stage cannot start, or a loss is not finite.
+        SystemExit: the process was asked to end (SIGTERM); the state is saved.
+    """
+    torch.set_num_threads(threads)
+    (stage,) = training.stages
+    job = Job(windows, previous, model, training, dataset)
+    manifest = job.manifest()
+    schedule = Schedule.of(stage)
+    random = torch.Generator().manual_seed(training.seed)
+    folder = StateFolder(state_folder, manifest)
+    with (
+        Footage(windows, stage.height_px, "training", dataset.surface) as footage,
+        Footage(windows, stage.height_px, "held_out", dataset.surface) as held_out,
+    ):
+        footage.prepare()
+        team = _make_team(job, footage)
+        progress = folder.resume(team, random)
+        run = _Run(job, schedule, team, footage, random, progress, folder)
+        shown = choose_frames(held_out, training.preview_frames)
+        if progress.step:
+            logger.info("%s: goes on from step %d, %.0f s of training", stage.name, progress.step, progress.seconds)
+        else:
+            run.show(shown)
+        run.train(shown)
+        psnr = run.show(shown)
+    facts = {**manifest, "stage": stage.name, "step": progress.step, "seconds": progress.seconds, "person_psnr": psnr}
+    save_generator(weights, team.average, facts)
+    logger.info("%s: %d steps in %.0f s, wrote %s", stage.name, progress.step, progress.seconds, weights)
+
+
+@dataclass
+class _Run:
+    """A running stage."""
+
+    job: Job
+    schedule: Schedule
+    team: Team
+    footage: Footage
+    random: torch.Generator
+    progress: Progress
+    folder: StateFolder
+
+    def train(self, shown: list[PreviewFrame]) -> None:
+        """Step until the schedule ends; save, show and report on the way."""
+        saved = reported = time.monotonic()
+        first, begun = self.progress.step, self.progress.seconds
+        with _stop_request() as stop:
+            while self.share < 1:
+                figures = self._step()
+                now = time.monotonic()
+                if now - reported >= REPORT_SECONDS or self.share >= 1:
+                    reported = now
+                    done = self.progress.step - first
+                    self._report(figures, done / max(self.progress.seconds - begun, 1e-9))
+                if stop():
+                    path = self.folder.save(self.team, self.progress, self.random)
+                    logger.info("asked to end at step %d; saved %s", self.progress.step, path)
+                    raise SystemExit(STOPPED)
+                if now - saved >= self.job.training.save_seconds or self.share >= 1:
+                    self.folder.save(self.team, self.progress, self.random)
+                    if self.share < 1:
+                        self.show(shown)
+                    saved = time.monotonic()
+
+    @property
+    def share(self) -> float:
+        return self.schedule.progress(self.progress.step, self.progress.seconds)
+
+    def show(self, shown: list[PreviewFrame]) -> float:
+        """Write a preview and log its figure; returns the person's PSNR, dB."""
+        preview = draw_preview(self.team.average, shown)
+        step = self.progress.step
+        save_preview(self.folder.folder / f"preview-{step:08d}.png", preview)
+        what = "the start, texture on plate" if step == 0 and self.job.previous is None else f"step {step}"
+        logger.info("%s: %s, person %.2f dB on %d held-out frames", self.job.stage.name, what, preview.psnr, len(shown))
+        return preview.psnr
+
+    def _step(self) -> dict[str, float]:
+        """Draw a batch and train on it; only this counts as training time."""
+        started = time.monotonic()
+        stage, share = self.job.stage, self.share
+        judged = share >= stage.judges_from
+        strides = self.team.strides if judged else ()
+        batch = self.footage.sample(self.random, stage.batch, stage.clip_frames, strides).to(self.team.device)
+        moment = Moment(self.progress.step, stage.learning_rate * rate_share(share), judged)
+        figures = train_step(self.team, batch, self.job.training.losses, moment, self.random)
+        self.progress.step += 1
+        self.progress.seconds += time.monotonic() - started
+        return figures
+
+    def _report(self, figures: dict[str, float], rate: float) -> None:
+        listed = " ".join(f"{name} {value:.4f}" for name, value in figures.items())
+        logger.info(
+            "%s: step %d, %.2f steps/s, %.0f s left, %s",
+            self.job.stage.name,
+            self.progress.step,
+            rate,
+            self.schedule.seconds_left(self.progress.step, self.progress.seconds),
+            listed,
+        )
+
+
+def _make_team(job: Job, footage: Footage) -> Team:
+    """Start or grow the generator, and put judges beside it."""
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    generator = _make_generator(job, footage).to(device)
+    return Team(generator, _judged_strides(job), number_type(job.training.precision, device), seed=job.training.seed)
+
+
+def _judged_strides(job: Job) -> tuple[int, ...]:
+    """Strides of the temporal judges: those in every clip's flow.h5 of which a clip of the stage holds three frames."""
+    strides = set(range(1, job.stage.clip_frames // 2 + 1)) | {1}
+    for clip in read_windows(job.windows).clips:
+        with open_file(clip.flow, "flow") as file:
+            strides &= {int(group.removeprefix("stride_")) for group in file}
+    return tuple(sorted(strides))
+
+
+def _make_generator(job: Job, footage: Footage) -> Generator:
+    """Build the generator a stage starts from.
+
+    Raises:
+        TrainingError: the stage before has other model settings or does not fit the height.
+    """
+    if job.previous is None:
+        return start_generator(_start_frames(footage), job.model, job.training.seed)
+    generator = load_generator(job.previous).requires_grad_(True).train()
+    if generator.settings != job.model:
+        raise TrainingError(
+            f"{job.previous} was trained with {generator.settings}, but this stage asks for {job.model}; "
+            "model settings hold for all stages of a performer."
+        )
+    size, wanted = (generator.height_px, generator.width_px), (footage.height_px, footage.width_px)
+    if size == wanted:
+        return generator
+    try:
+        return grow_generator(generator, _start_frames(footage), job.training.seed)
+    except ValueError as mismatch:
+        raise TrainingError(
+            f"Stage '{job.stage.name}' is {wanted[0]} x {wanted[1]} px, the stage before {size[0]} x {size[1]}; "
+            "each stage's height_px must be that of the stage before times 1, 2, 4 or 8."
+        ) from mismatch
+
+
+def _start_frames(footage: Footage) -> list[tuple[SemanticMap, FrameTruth]]:
+    """Take frames spread over the training footage, enough for a median and a texture."""
+    every = -(-len(footage) // START_FRAMES)
+    frames = (frame for run in footage.runs for frame in footage.play(run))
+    return [frame for number, frame in enumerate(frames) if number % every == 0]
+
+
+def number_type(precision: str, device: torch.device) -> torch.dtype:
+    """Choose the number type of the networks; `auto` takes bfloat16 where the machine computes in it."""
+    if precision == "float32":
+        return torch.float32
+    if precision == "bfloat16":
+        return torch.bfloat16
+    if device.type == "cuda":
+        return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float32
+    return torch.bfloat16 if _cpu_has_bfloat16() else torch.float32
+
+
+def _cpu_has_bfloat16() -> bool:
+    facts = Path("/proc/cpuinfo")
+    return facts.is_file() and any(name in facts.read_text() for name in ("avx512_bf16", "amx_bf16"))
+
+
+@contextmanager
+def _stop_request() -> Iterator[Callable[[], bool]]:
+    """Yield a function that tells whether SIGTERM has come; outside the main thread it never does."""
+    asked = threading.Event()
+    if threading.current_thread() is not threading.main_thread():
+        yield asked.is_set
+        return
+    before = signal.signal(signal.SIGTERM, lambda *_: asked.set())
+    try:
+        yield asked.is_set
+    finally:
+        signal.signal(signal.SIGTERM, before)
