@@ -83,6 +83,7 @@ def _attributes(source: SourceVideo, view: View, rate: Fraction, clip: Clip) -> 
         "scale_x": view.out_width / view.width,
         "scale_y": view.out_height / view.height,
         "rotation_deg": source.facts.rotation_deg,
+        "mirrored": source.facts.mirrored,
         "colour_matrix": source.facts.colour_matrix,
         "first_pts_s": float(source.facts.first_pts_s),
         "start_s": clip.start_s,
@@ -102,12 +103,13 @@ def _check_span(source: SourceVideo, clip: Clip) -> None:
 def _log_source(source: SourceVideo, view: View, rate: Fraction, clip: Clip) -> None:
     facts = source.facts
     logger.info(
-        "%s: %s, %dx%d px upright (turned by %d degrees), %.3f frames/s on average, colour %s %s range",
+        "%s: %s, %dx%d px upright (turned by %d degrees%s), %.3f frames/s on average, colour %s %s range",
         source.path,
         facts.codec,
         facts.width,
         facts.height,
         facts.rotation_deg,
+        " and mirrored" if facts.mirrored else "",
         facts.rate,
         facts.colour_matrix,
         facts.colour_range,

@@ -10,7 +10,7 @@ import numpy as np
 
 from understudy.job import atomic_path
 from understudy.video.colour import tag_bt709, to_video
-from understudy.video.sound import SoundTrack
+from understudy.video.soundtrack import CopiedSound, RecodedSound, open_soundtrack
 
 logger = logging.getLogger(__name__)
 
@@ -40,7 +40,7 @@ class Film:
         self._exits = ExitStack()
         self._container: av.container.OutputContainer | None = None
         self._video: av.VideoStream | None = None
-        self._sound: SoundTrack | None = None
+        self._sound: CopiedSound | RecodedSound | None = None
         self._size: tuple[int, int] = (0, 0)
 
     def __enter__(self) -> "Film":
@@ -83,7 +83,7 @@ class Film:
         context.pix_fmt, context.thread_count, context.time_base = "yuv420p", THREADS, 1 / self.rate
         tag_bt709(context)
         if self._sound_path is not None and self._sound_path.stat().st_size:
-            self._sound = self._exits.enter_context(SoundTrack(self._sound_path, self._container))
+            self._sound = open_soundtrack(self._sound_path, self._container)
 
     def _finish(self) -> None:
         if self._video is None:

@@ -1,17 +1,12 @@
-"""The sound of a clip: copied packet by packet from the video, and from there into a film."""
+"""The sound of a clip, copied packet by packet from the video."""
 
-import logging
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
 
 import av
 
-logger = logging.getLogger(__name__)
-
-IN_MP4 = {"aac", "mp3", "ac3", "eac3", "alac", "flac", "opus"}  # what players accept in mp4; the rest becomes AAC
 LEAD_TAG = "UNDERSTUDY_LEAD"  # seconds the sound file begins before the clip, as a fraction such as 1/48
-_ROUNDING_S = Fraction(1, 400)  # Matroska rounds stamps to milliseconds; larger steps are real gaps
 
 
 def cut_sound(video: Path, target: Path, start_s: Fraction, length_s: Fraction) -> bool:
@@ -46,69 +41,6 @@ def cut_sound(video: Path, target: Path, start_s: Fraction, length_s: Fraction) 
             for packet in _with(first, packets):
                 _mux(film, copy, packet, lead - start_s)
     return True
-
-
-class SoundTrack:
-    """Carries a clip's sound into a film while the film grows; a context manager.
-
-    Args:
-        path: sound of the clip as `cut_sound` wrote it, not empty.
-        film: the film, before its first packet.
-    """
-
-    def __init__(self, path: Path, film: av.container.OutputContainer):
-        self._source = av.open(f"file:{path}")
-        self._film = film
-        stream = self._source.streams.audio[0]
-        context = stream.codec_context
-        self._lead = Fraction(self._source.metadata.get(LEAD_TAG, "0"))
-        self._copied = context.name in IN_MP4
-        if self._copied:
-            self._target = film.add_stream_from_template(stream)
-        else:
-            self._target = film.add_stream("aac", rate=context.sample_rate, layout=context.layout.name)
-            logger.info("%s: mp4 cannot carry %s, so the sound becomes AAC", path, context.name)
-        self._packet_s = Fraction(context.frame_size or 0, context.sample_rate)
-        self._packets = self._source.demux(stream)
-        self._waiting = next(self._packets, None)
-        self._expected_s: Fraction | None = None
-
-    def __enter__(self) -> "SoundTrack":
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self._source.close()
-
-    def copy_until(self, end_s: Fraction) -> None:
-        """Carry over all packets of which more than half lies before `end_s`, seconds of the film."""
-        while self._waiting is not None and self._waiting.pts is not None:
-            begin_s = self._waiting.pts * self._waiting.time_base - self._lead
-            if begin_s + self._packet_s / 2 >= end_s:
-                return
-            self._carry(self._waiting, begin_s)
-            self._waiting = next(self._packets, None)
-
-    def finish(self) -> None:
-        """Write what the encoder still holds."""
-        if not self._copied:
-            self._film.mux(self._target.encode(None))
-
-    def _carry(self, packet: av.Packet, begin_s: Fraction) -> None:
-        if not self._copied:
-            for frame in packet.decode():
-                frame.pts -= round(self._lead / frame.time_base)
-                self._film.mux(self._target.encode(frame))
-            return
-        # undo the rounding of stamps: packets of one size follow each other without gaps
-        if self._expected_s is not None and abs(self._expected_s - begin_s) < _ROUNDING_S:
-            begin_s = self._expected_s
-        self._expected_s = begin_s + self._packet_s if self._packet_s else None
-        rate = self._target.codec_context.sample_rate
-        packet.time_base = Fraction(1, rate)
-        packet.pts = packet.dts = round(begin_s * rate)
-        packet.duration = round(self._packet_s * rate)
-        packet.stream = self._target
-        self._film.mux(packet)
 
 
 def _packets_between(

@@ -17,7 +17,8 @@ class SourceFacts:
         rate: average frames a second.
         duration_s: length of the video track the file declares, None where it declares none.
         first_pts_s: time stamp of the first picture; all other times count from it.
-        rotation_deg: quarter turns applied, degrees counter-clockwise: 0, 90, 180 or 270.
+        rotation_deg: turn to the left that was applied, degrees: 0, 90, 180 or 270.
+        mirrored: sides were swapped too, as the file asks for.
         colour_matrix: bt601, bt709, bt2020 or rgb; colour_range: limited or full.
         transfer: sdr, or the name of a transfer curve that needs tone mapping.
     """
@@ -28,6 +29,7 @@ class SourceFacts:
     duration_s: Fraction | None
     first_pts_s: Fraction
     rotation_deg: int
+    mirrored: bool
     colour_matrix: str
     colour_range: str
     transfer: str

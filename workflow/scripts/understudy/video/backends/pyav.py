@@ -14,6 +14,7 @@ from understudy.video.backends._contract import SourceFacts, SourceFrame
 from understudy.video.colour import FULL, colour_of, to_rgb
 from understudy.video.sound import cut_sound
 from understudy.video.source import broken_off
+from understudy.video.upright import upright_of
 
 logger = logging.getLogger(__name__)
 
@@ -33,8 +34,8 @@ class Backend:
         with self._open() as (container, stream):
             first = self._first_frame(container, stream)
             self._colour = colour_of(first)
-            self._turns = round(first.rotation / 90) % 4
-            self._size = _square_size(first, stream)  # height, width before turning
+            self._upright = upright_of(first)
+            self._size = _square_size(first, stream)  # height, width as stored
             self._origin = _stamp(first, Fraction(0))
             self.facts = self._facts(first, stream)
 
@@ -85,7 +86,7 @@ class Backend:
     def _picture(self, frame: av.VideoFrame) -> np.ndarray:
         height, width = self._size
         rgb = to_rgb(frame, self._colour, height, width)
-        return np.ascontiguousarray(np.rot90(rgb, self._turns))
+        return self._upright.turn(rgb)
 
     @contextmanager
     def _open(self) -> Iterator[tuple[av.container.InputContainer, av.VideoStream]]:
@@ -116,14 +117,15 @@ class Backend:
         )
 
     def _facts(self, first: av.VideoFrame, stream: av.VideoStream) -> SourceFacts:
-        height, width = self._size if self._turns % 2 == 0 else self._size[::-1]
+        height, width = self._upright.size(*self._size)
         return SourceFacts(
             height=height,
             width=width,
             rate=_rate(stream),
-            duration_s=_declared_s(stream),
+            duration_s=_declared_s(stream, self._origin),
             first_pts_s=self._origin,
-            rotation_deg=90 * self._turns,
+            rotation_deg=self._upright.rotation_deg,
+            mirrored=self._upright.mirrored,
             colour_matrix=self._colour.matrix,
             colour_range="full" if self._colour.range == FULL else "limited",
             transfer=self._colour.transfer,
@@ -189,15 +191,18 @@ def _rate(stream: av.VideoStream) -> Fraction:
     return Fraction(25)
 
 
-def _declared_s(stream: av.VideoStream) -> Fraction | None:
-    """Length of the track as its file declares it; Matroska writes it as a text such as 00:01:02.345000000."""
+def _declared_s(stream: av.VideoStream, first_s: Fraction) -> Fraction | None:
+    """Length of the track as its file declares it, from the first picture on.
+
+    Matroska writes the end of the track, counted from 0, as a text such as 00:01:02.345000000.
+    """
     if stream.duration:
         return stream.duration * stream.time_base
     text = next((value for name, value in stream.metadata.items() if name.upper().startswith("DURATION")), "")
     parts = text.split(":")
     if len(parts) != 3:
         return None
-    return int(parts[0]) * 3600 + int(parts[1]) * 60 + Fraction(parts[2])
+    return int(parts[0]) * 3600 + int(parts[1]) * 60 + Fraction(parts[2]) - first_s
 
 
 def _stamp(frame: av.VideoFrame, otherwise_s: Fraction) -> Fraction:
