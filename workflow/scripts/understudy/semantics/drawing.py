@@ -13,6 +13,7 @@ HAND_WIDTH = 0.006
 FACE_WIDTH = 0.004
 LEAST_WIDTH_PX = 1.0
 SHIFT = 5  # fractional bits of OpenCV's drawing coordinates
+RIM_PX = 0.78  # by which OpenCV's anti-aliased rim widens an outline on each side (measured)
 CAP_POINTS = 6  # points of each round end
 
 
@@ -79,8 +80,7 @@ def _capsules(starts: np.ndarray, ends: np.ndarray, width: float) -> np.ndarray:
     Returns:
         (N, 2 * CAP_POINTS, 2) int32, OpenCV's fixed-point coordinates (pixel centres at whole numbers).
     """
-    # OpenCV's anti-aliased rim lies half a pixel outside the outline.
-    radius = max(width / 2 - 0.5, 0.05)
+    radius = max(width / 2 - RIM_PX, 0.05)
     along = np.arctan2(*(ends - starts)[:, ::-1].T)  # (N,), radians
     arc = np.linspace(np.pi / 2, 3 * np.pi / 2, CAP_POINTS)
     angles = along[:, None] + arc  # (N, CAP_POINTS), round the back of the start

@@ -43,17 +43,19 @@ def mend_jumps(track: np.ndarray, reach: float) -> np.ndarray:
 
     Args:
         track: (T, C) float, x px, y px, ..., the score last.
-        reach: a jump is longer than this beyond what its neighbours moved, pixels.
+        reach: a jump is longer than this beyond what the joint moves in the two frames before and after, pixels.
 
     Returns:
         (T, C), a copy with zeros at the jumps.
     """
     track = track.copy()
     present = track[:, -1] > 0
-    middle = np.flatnonzero(present[1:-1] & present[:-2] & present[2:]) + 1
-    before, here, after = (track[middle + step, :2] for step in (-1, 0, 1))
-    away = np.linalg.norm(here - (before + after) / 2, axis=1)
-    moved = np.linalg.norm(after - before, axis=1)
+    whole = np.all([present[shift : len(present) - 4 + shift] for shift in range(5)], axis=0)
+    middle = np.flatnonzero(whole) + 2
+    places = [track[middle + step, :2] for step in range(-2, 3)]
+    away = np.linalg.norm(places[2] - (places[1] + places[3]) / 2, axis=1)
+    steps = [places[1] - places[0], places[3] - places[1], places[4] - places[3]]
+    moved = np.linalg.norm(steps, axis=2).max(0)  # a joint that turns back quickly is quick before and after
     track[middle[away > reach + moved]] = 0
     return track
 
