@@ -1,0 +1,23 @@
+"""Called by rule render_transfer."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from understudy.job import job_log
+from understudy.rendering.transfer import render_transfer
+from understudy.settings import RenderingSettings, from_params
+
+if TYPE_CHECKING:
+    from snakemake.iocontainers import snakemake
+
+with job_log(snakemake.log[0]):
+    render_transfer(
+        weights=Path(snakemake.input.weights),
+        driving=Path(snakemake.input.driving),
+        driving_frames=Path(snakemake.input.frames),
+        sound=Path(snakemake.input.sound),
+        video=Path(snakemake.output.video),
+        side_by_side_video=Path(snakemake.output.side_by_side),
+        settings=from_params(RenderingSettings, snakemake.params.settings),
+        threads=snakemake.threads,
+    )
