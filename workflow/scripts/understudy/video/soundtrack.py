@@ -26,7 +26,7 @@ def open_soundtrack(path: Path, film: av.container.OutputContainer) -> "CopiedSo
         film: the film, before its first packet.
     """
     source = av.open(f"file:{path}")
-    codec = source.streams.audio[0].codec_context.name
+    codec = source.streams.audio[0].codec_context.codec.canonical_name
     if codec in IN_MP4:
         return CopiedSound(source, film)
     logger.info("%s: mp4 cannot carry %s, so the sound becomes AAC", path, codec)
