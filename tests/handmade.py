@@ -125,7 +125,7 @@ def write_clip(
     with create(files.frames, "frames", "test") as file:
         numbers = np.arange(frames, dtype=np.uint8)[:, None, None, None]
         file.extend(rgb=np.broadcast_to(numbers, (frames, height, width, 3)).copy())
-        file.attributes({"rate_numerator": 24, "rate_denominator": 1})
+        file.attributes({"rate_numerator": 24, "rate_denominator": 1, "source": "test.mp4"})
     write_pose(files.pose, track)
     with create(files.surface, "surface", "test") as file:
         for row in range(frames):
@@ -155,7 +155,7 @@ def block_surface(body: np.ndarray, height: int, width: int, samples: int) -> tu
     y, x = ((np.arange(size * samples) + 0.5) / samples for size in (height, width))
     top, bottom = body[:, 1].min(), body[:, 1].max()
     half = 0.2 * width
-    across, down = (x - middle + half) / (2 * half), (y - top) / (bottom - top)
+    across, down = (x - middle + half) / (2 * half), (y - top) / max(bottom - top, 1)
     inside = ((down >= 0) & (down <= 1))[:, None] & ((across >= 0) & (across < 1))[None]
     part = np.where(inside, np.where(across < 0.5, 2, 1)[None], 0).astype(np.uint8)
     u, v = np.broadcast_arrays((across * 2 % 1)[None], down[:, None])

@@ -1,0 +1,130 @@
+from dataclasses import replace
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+
+from handmade import standing_track, write_clip
+from understudy.body.fit import BodyShape
+from understudy.dataset.windows import ClipFiles, index_windows
+from understudy.errors import FootageError
+from understudy.layouts import open_file
+from understudy.rendering.driver import fit_driving, held_rows
+from understudy.semantics.joints import BODY
+from understudy.settings import DatasetSettings, RenderingSettings
+
+BODY_RULE = RenderingSettings(retarget="body", place="ground", crf=16)
+SHAPE = {"px_per_m": 60.0, "thickness": 1.1, "head_px_per_m": 60.0}
+FRAMES = 30
+
+
+def make_performer(folder: Path, shape: dict | None = SHAPE, surface: str = "both") -> tuple[ClipFiles, Path]:
+    clip = write_clip(folder / "performer", standing_track(FRAMES, sway=4), shape=shape)
+    windows = folder / "windows.h5"
+    settings = DatasetSettings(held_out=0.2, gap_frames=2, surface=surface)
+    index_windows([clip.frames], [clip.pose], [clip.surface], [clip.flow], windows, settings)
+    return clip, windows
+
+
+def drive(folder: Path, driver: ClipFiles, windows: Path, settings: RenderingSettings, samples: int = 2) -> dict:
+    fit_driving(driver.pose, driver.surface, windows, folder / "driving.h5", settings, samples)
+    with open_file(folder / "driving.h5", "driving") as file:
+        return {name: file[name][:] for name in file} | {"attributes": dict(file.attrs)}
+
+
+def test_held_rows_repeat_the_last_figure():
+    valid = np.array([0, 0, 1, 1, 0, 0, 1, 0], bool)
+    assert held_rows(valid).tolist() == [2, 2, 2, 3, 3, 3, 6, 6]
+
+
+def test_body_is_drawn_where_the_performer_stood(tmp_path):
+    _, windows = make_performer(tmp_path)
+    driver = write_clip(
+        tmp_path / "driver", standing_track(22, scale=2, x=150, ground=230, sway=8), height=256, width=320
+    )
+    found = drive(tmp_path, driver, windows, BODY_RULE)
+    assert found["part"].shape == (22, 256, 256)  # two samples per pixel of the performer's 128 x 128
+    expected = standing_track(22, sway=4).body  # so many frames of the performer train
+    assert np.allclose(found["body"], expected, atol=0.1)
+    rows, columns = np.nonzero(found["part"][0])
+    assert columns.mean() / 2 == pytest.approx(expected[0, BODY["mid_hip"], 0], abs=3)
+    assert rows.max() / 2 == pytest.approx(110, abs=5)
+    assert len(np.unique(found["part"][0])) > 10
+    assert dict(found["attributes"])["retarget"] == "body"
+    assert found["attributes"]["height"] == 128
+
+
+def test_frames_without_a_person_hold_the_last_figure(tmp_path):
+    _, windows = make_performer(tmp_path)
+    track = standing_track(20, sway=20)
+    track.valid[[0, 10, 11]] = False
+    track.body[[0, 10, 11]] = 0
+    found = drive(tmp_path, write_clip(tmp_path / "driver", track), windows, BODY_RULE)
+    assert np.array_equal(found["valid"], track.valid)
+    assert np.array_equal(found["body"][11], found["body"][9])
+    assert np.array_equal(found["part"][11], found["part"][9])
+    assert np.array_equal(found["part"][0], found["part"][1])
+    assert not np.array_equal(found["part"][12], found["part"][9])
+
+
+def test_a_clip_without_anybody_is_refused(tmp_path):
+    _, windows = make_performer(tmp_path)
+    driver = write_clip(tmp_path / "driver", replace(standing_track(20), valid=np.zeros(20, bool)))
+    with pytest.raises(FootageError, match="nobody is found"):
+        drive(tmp_path, driver, windows, BODY_RULE)
+    assert not (tmp_path / "driving.h5").exists()
+
+
+def test_body_needs_a_fitted_body(tmp_path):
+    _, windows = make_performer(tmp_path, shape=None)
+    driver = write_clip(tmp_path / "driver", standing_track(20))
+    with pytest.raises(FootageError, match=r"fits no body.*to global"):
+        drive(tmp_path, driver, windows, BODY_RULE)
+
+
+def test_global_carries_the_drivers_surface(tmp_path):
+    clip, windows = make_performer(tmp_path, shape=None)
+    driver = write_clip(tmp_path / "driver", standing_track(FRAMES, scale=2, x=150, ground=230, sway=8), 256, 256)
+    found = drive(tmp_path, driver, windows, replace(BODY_RULE, retarget="global"))
+    with open_file(clip.surface, "surface") as file:
+        wanted = file["body_part"][:]
+    assert found["part"].shape == wanted.shape
+    assert (found["part"] == wanted).mean() > 0.98
+    assert set(np.unique(found["part"])) == {0, 1, 2}
+
+
+def test_none_takes_the_maps_as_they_are(tmp_path):
+    clip, windows = make_performer(tmp_path, shape=None)
+    found = drive(tmp_path, clip, windows, replace(BODY_RULE, retarget="none"))
+    with open_file(clip.surface, "surface") as file:
+        assert np.array_equal(found["part"], file["body_part"][:])
+    with open_file(clip.pose, "pose") as file:
+        assert np.array_equal(found["body"], file["body"][:])
+
+
+def test_none_takes_clipped_maps_where_only_such_were_trained(tmp_path):
+    clip, windows = make_performer(tmp_path, surface="clipped")
+    found = drive(tmp_path, clip, windows, replace(BODY_RULE, retarget="none"))
+    with open_file(clip.surface, "surface") as file:
+        assert np.array_equal(found["part"], file["part"][:])
+
+
+def test_none_refuses_frames_of_another_size(tmp_path):
+    _, windows = make_performer(tmp_path)
+    driver = write_clip(tmp_path / "driver", standing_track(20), height=128, width=160)
+    with pytest.raises(FootageError, match="128 x 160 px, the performer's 128 x 128"):
+        drive(tmp_path, driver, windows, replace(BODY_RULE, retarget="none"))
+
+
+def test_files_of_two_clips_are_refused(tmp_path):
+    clip, windows = make_performer(tmp_path)
+    driver = write_clip(tmp_path / "driver", standing_track(20))
+    with pytest.raises(FootageError, match=r"20 frames, but .* 30"):
+        drive(tmp_path, replace(driver, surface=clip.surface), windows, BODY_RULE)
+
+
+def test_the_shape_survives_its_file(tmp_path):
+    clip, _ = make_performer(tmp_path)
+    with h5py.File(clip.surface) as file:
+        assert BodyShape.from_json(file.attrs["body"]) == BodyShape(**SHAPE)

@@ -1,0 +1,182 @@
+"""Draws the driver's motion as the performer: pose and surface of every driving frame in the performer's picture."""
+
+import logging
+from collections.abc import Iterator
+from dataclasses import fields
+from pathlib import Path
+
+import h5py
+import numpy as np
+
+from understudy.body.figure import Figure
+from understudy.body.fit import BodyShape, draw_fitted, fit_body
+from understudy.dataset.statistics import measure_body
+from understudy.dataset.track import PoseTrack, read_track
+from understudy.dataset.windows import Windows, read_windows
+from understudy.errors import FootageError
+from understudy.layouts import Writer, create, describe, open_file
+from understudy.rendering.normalise import move_surface, move_track, normalise
+from understudy.rendering.retarget import bone_ratios, retarget
+from understudy.settings import VERSIONS, RenderingSettings
+
+logger = logging.getLogger(__name__)
+
+Surfaces = Iterator[tuple[np.ndarray, np.ndarray]]  # part (P, Q) and U, V (P, Q, 2) of each frame
+
+
+def fit_driving(
+    pose: Path, surface: Path, windows: Path, driving: Path, settings: RenderingSettings, samples: int
+) -> None:
+    """Write driving.h5: the driver's poses and surfaces as the performer, pixels of the performer's frames.
+
+    Frames in which nobody was found show the last figure before them (the first one where there is none before) and
+    keep `valid` false.
+
+    Args:
+        pose, surface: of the driving clip.
+        windows: windows.h5 of the performer.
+        driving: driving.h5 to write.
+        settings: which retargeting, which rule for the height in the picture.
+        samples: surface samples per pixel and axis.
+
+    Raises:
+        FootageError: nobody is found in the driving clip, or the footage lacks what the retargeting stands on.
+    """
+    track = read_track(pose)
+    if not track.valid.any():
+        raise FootageError(f"{pose}: nobody is found in any frame of the driving clip; choose another clip or crop.")
+    rows = held_rows(track.valid)
+    if not track.valid.all():
+        logger.info("%d of %d frames show nobody; the figure stands still there", (~track.valid).sum(), len(rows))
+    fit = {"body": _fit_body, "global": _fit_global, "none": _fit_none}[settings.retarget]
+    with (
+        open_file(surface, "surface") as file,
+        create(driving, "driving", f"rendering {VERSIONS['rendering']}", settings) as writer,
+    ):
+        _check_same_length(pose, surface, len(track), len(file["valid"]))
+        performer = read_windows(windows)
+        moved, surfaces = fit(_Driver(pose, track, rows, file), performer, settings, samples)
+        _write(writer, moved, track.valid, rows, surfaces)
+        writer.attributes(
+            {
+                "samples": samples,
+                "chart": describe(file).get("chart", ""),
+                "retarget": settings.retarget,
+                "height": performer.height,
+                "width": performer.width,
+            }
+        )
+
+
+def held_rows(valid: np.ndarray) -> np.ndarray:
+    """Number (T,) of the frame each frame shows: itself if valid (T,), else the last valid one, else the first one."""
+    last = np.maximum.accumulate(np.where(valid, np.arange(len(valid)), -1))
+    return np.where(last < 0, np.argmax(valid), last)
+
+
+class _Driver:
+    """The driving clip: its poses (held where nobody is found), which frame each row shows, its surface.h5."""
+
+    def __init__(self, pose: Path, track: PoseTrack, rows: np.ndarray, surface: h5py.File):
+        self.pose = pose
+        self.statistics = measure_body(track)
+        self.track = track.rows(rows)
+        self.rows = rows
+        self.surface = surface
+
+    def surfaces(self, performer: Windows) -> Surfaces:
+        """Read the driver's own surfaces: bare where there are any and the performer trained on such."""
+        bare = "body_part" in self.surface and performer.surface != "clipped"
+        part, uv = (self.surface[f"body_{name}" if bare else name] for name in ("part", "uv"))
+        for row in self.rows:
+            yield part[row], uv[row]
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Height and width of the driver's frames, pixels."""
+        return self.surface["matte"].shape[1:]
+
+    @property
+    def samples(self) -> int:
+        """Surface samples per pixel and axis."""
+        return self.surface["part"].shape[1] // self.size[0]
+
+
+def _fit_body(
+    driver: _Driver, performer: Windows, settings: RenderingSettings, samples: int
+) -> tuple[PoseTrack, Surfaces]:
+    """Rebuild the driver's motion from the performer's bones and draw the performer's fitted body on it."""
+    if performer.shape is None:
+        raise FootageError(
+            "The performer's surface estimator fits no body, which the retargeting 'body' poses anew; set "
+            "rendering.retarget (or the transfer's retarget) to global, or surface.backend to body_model."
+        )
+    moved = retarget(driver.track, driver.statistics, performer.statistics, settings.place)
+    ratios = bone_ratios(driver.statistics, performer.statistics)
+    logger.info("bones, performer over driver: %s", ", ".join(f"{name} {ratio:.2f}" for name, ratio in ratios.items()))
+    return moved, _drawn_bodies(moved, BodyShape(**performer.shape), performer.height, performer.width, samples)
+
+
+def _drawn_bodies(track: PoseTrack, shape: BodyShape, height: int, width: int, samples: int) -> Surfaces:
+    for row in range(len(track)):
+        joints = (track.body[row], track.face[row], track.hands[row])
+        depths = (None if depth is None else depth[row] for depth in (track.body_z, track.face_z, track.hands_z))
+        yield draw_fitted(fit_body(Figure.from_rows(*joints, *depths), shape), height, width, samples)
+
+
+def _fit_global(
+    driver: _Driver, performer: Windows, settings: RenderingSettings, samples: int
+) -> tuple[PoseTrack, Surfaces]:
+    """Carry the driver's figures and surfaces, body and all, to the performer's place and height."""
+    similarity = normalise(driver.track, driver.statistics, performer.statistics)
+    logger.info("the driver is scaled by %.2f to %.2f", similarity.scale.min(), similarity.scale.max())
+    size, per_pixel = (performer.height, performer.width), (driver.samples, samples)
+    surfaces = (
+        tuple(move_surface(each, scale, shift, *size, per_pixel) for each in surface)
+        for surface, scale, shift in zip(driver.surfaces(performer), similarity.scale, similarity.shift)
+    )
+    return move_track(driver.track, similarity), surfaces
+
+
+def _fit_none(
+    driver: _Driver, performer: Windows, settings: RenderingSettings, samples: int
+) -> tuple[PoseTrack, Surfaces]:
+    """Take the driver's figures and surfaces as they are."""
+    if driver.size != (performer.height, performer.width):
+        raise FootageError(
+            f"{driver.pose}: the driving clip's frames are {driver.size[0]} x {driver.size[1]} px, the performer's "
+            f"{performer.height} x {performer.width} px (height x width); the retargeting 'none' takes the driver's "
+            "maps as they are and needs equal ones. Set rendering.retarget to body, or give the clips equal crops."
+        )
+    if driver.samples != samples:
+        raise FootageError(
+            f"{driver.pose}: the driver's surface has {driver.samples} samples per pixel, {samples} are set; "
+            "run estimate_surface again."
+        )
+    return driver.track, driver.surfaces(performer)
+
+
+def _write(writer: Writer, track: PoseTrack, valid: np.ndarray, rows: np.ndarray, surfaces: Surfaces) -> None:
+    """Write poses at once and surfaces one by one."""
+    joints = {one.name: getattr(track, one.name) for one in fields(track) if one.name != "valid"}
+    present = {name: np.asarray(value, np.float32) for name, value in joints.items() if value is not None}
+    writer.extend(**present, person_box=_boxes(track), valid=valid)
+    for part, uv in surfaces:
+        writer.append(part=part, uv=uv)
+
+
+def _boxes(track: PoseTrack) -> np.ndarray:
+    """Box (T, 4) round the joints that are present: left, top, right, bottom px; zeros where there are none."""
+    points = np.concatenate([track.body, track.face, track.hands.reshape(len(track), -1, 3)], 1)
+    seen = points[..., 2:] > 0
+    low = np.where(seen, points[..., :2], np.inf).min(1)
+    high = np.where(seen, points[..., :2], -np.inf).max(1)
+    return np.where(seen.any(1), np.concatenate([low, high], 1), 0).astype(np.float32)
+
+
+def _check_same_length(pose: Path, surface: Path, poses: int, surfaces: int) -> None:
+    if poses != surfaces:
+        raise FootageError(
+            f"{pose} holds {poses} frames, but {surface} {surfaces}; delete both and run again so that they are "
+            "made from the same clip."
+        )

@@ -1,0 +1,225 @@
+"""The driver's motion with the performer's proportions: every bone vector times a ratio of two clips' bone lengths.
+
+Ratios cancel the estimator's bias, which absolute lengths would carry into the picture; depth takes part in the ratios
+but direction and foreshortening stay the driver's own.
+"""
+
+import logging
+from collections.abc import Mapping
+from dataclasses import replace
+
+import numpy as np
+
+from understudy.dataset.statistics import BONES, BodyStatistics
+from understudy.dataset.track import FEET, PoseTrack
+from understudy.semantics.joints import BODY
+
+logger = logging.getLogger(__name__)
+
+SPREAD = (0.6, 1.6)  # a bone's ratio may differ so much from the whole body's
+SHOULDER_WIDTHS = 1.25  # from shoulders to hips, where hips are never seen
+
+# Joint, the joint it hangs on, its bone class; from the torso outwards. `hips` and `shoulders` are their middles.
+_SIDE_TREE = (
+    ("hip", "hips", "hip"),
+    ("knee", "hip", "thigh"),
+    ("ankle", "knee", "shin"),
+    ("heel", "ankle", "foot"),
+    ("big_toe", "ankle", "foot"),
+    ("small_toe", "ankle", "foot"),
+    ("shoulder", "shoulders", "shoulder"),
+    ("elbow", "shoulder", "upper_arm"),
+    ("wrist", "elbow", "forearm"),
+)
+_MIDDLES = ("hips", "shoulders")
+_TREE = (
+    ("mid_hip", "hips", "hip"),
+    ("neck", "shoulders", "torso"),
+    *(
+        (f"{side}_{joint}", base if base in _MIDDLES else f"{side}_{base}", bone)
+        for side in ("left", "right")
+        for joint, base, bone in _SIDE_TREE
+    ),
+)
+_HEAD = tuple(BODY[name] for name in ("nose", "left_eye", "right_eye", "left_ear", "right_ear"))
+_WRISTS = (BODY["left_wrist"], BODY["right_wrist"])
+
+
+def retarget(track: PoseTrack, driver: BodyStatistics, performer: BodyStatistics, place: str) -> PoseTrack:
+    """Give the driver's motion the performer's bones and place.
+
+    Args:
+        track: the driver's poses, pixels of the driver's frames.
+        driver: measured on them.
+        performer: measured on the performer's training footage.
+        place: "ground" puts the driver's ground on the performer's, "hip" follows the hips.
+
+    Returns:
+        Poses in pixels of the performer's frames, with depth; scores and absences are the driver's.
+
+    Source: an experiment of our own (bone ratios, similarity of the head, root by the legs).
+    """
+    ratios = bone_ratios(driver, performer)
+    legs = ratios["leg"]
+    bodies = _Bodies(track)
+    hips = bodies.hips  # (T, 3)
+    root = np.stack(
+        [
+            performer.x_px + legs * (hips[:, 0] - driver.x_px),
+            performer.root_y_px + legs * (hips[:, 1] - driver.root_y_px),
+            legs * hips[:, 2],
+        ],
+        1,
+    )
+    moved = bodies.walk(root, ratios)
+    if place == "ground":
+        moved = _grounded(moved, track, driver, performer, legs)
+    return moved
+
+
+def bone_ratios(driver: BodyStatistics, performer: BodyStatistics) -> dict[str, float]:
+    """Length of each bone class, `head` and `leg`, of the performer over the driver's.
+
+    With depth on both sides lengths in space are compared, else lengths in the picture. Classes that one of the clips
+    does not show take the median of the others, and none leaves it by more than `SPREAD`.
+    """
+    solid = driver.solid is not None and performer.solid is not None
+    ours, theirs = (performer.solid, driver.solid) if solid else (performer.flat, driver.flat)
+    known = {name: ours[name] / theirs[name] for name in (*BONES, "head") if ours.get(name) and theirs.get(name)}
+    whole = float(np.median(list(known.values()))) if known else 1.0
+    ratios = {name: whole * float(np.clip(known.get(name, whole) / whole, *SPREAD)) for name in (*BONES, "head")}
+    missing = sorted(set(ratios) - set(known))
+    if missing:
+        logger.info("not seen in both clips, scaled like the rest of the body: %s", ", ".join(missing))
+    return ratios | {"leg": _leg_ratio(ours, theirs, ratios)}
+
+
+def _leg_ratio(ours: Mapping[str, float], theirs: Mapping[str, float], ratios: Mapping[str, float]) -> float:
+    """Ratio of thigh and shin together, of the performer over the driver."""
+    bones = [name for name in ("thigh", "shin") if name in ours and name in theirs]
+    if not bones:
+        return ratios["thigh"]
+    length = sum(theirs[name] for name in bones)
+    return sum(ratios[name] * theirs[name] for name in bones) / length
+
+
+def _grounded(
+    moved: PoseTrack, track: PoseTrack, driver: BodyStatistics, performer: BodyStatistics, legs: float
+) -> PoseTrack:
+    """Shift each frame up or down so that the lower foot stands over the performer's ground as over the driver's."""
+    if driver.ground_px is None or performer.ground_px is None:
+        logger.info("feet are not seen in both clips: the height in the picture follows the hips")
+        return moved
+    low, low_moved = track.lowest(FEET), moved.lowest(FEET)  # (T,)
+    wanted = performer.ground_px + legs * (low - driver.ground_px)
+    shift = fill_linear((wanted - low_moved)[:, None], np.isfinite(low))[:, 0]
+    return shifted(moved, np.stack([np.zeros_like(shift), shift], 1))
+
+
+def shifted(track: PoseTrack, by: np.ndarray) -> PoseTrack:
+    """Move each frame's joints by (T, 2) px; absent joints stay at 0."""
+    changed = {}
+    for name in ("body", "face", "hands"):
+        joints = getattr(track, name).copy()
+        offset = by.reshape(len(by), *[1] * (joints.ndim - 2), 2)
+        joints[..., :2] += np.where(joints[..., 2:] > 0, offset, 0)
+        changed[name] = joints
+    return replace(track, **changed)
+
+
+def fill_linear(values: np.ndarray, seen: np.ndarray) -> np.ndarray:
+    """Fill rows of (T, C) that were not seen: linear between their neighbours, the nearest one at the ends."""
+    if seen.all() or not seen.any():
+        return values
+    time = np.arange(len(values))
+    return np.stack([np.interp(time, time[seen], column[seen]) for column in values.T], 1)
+
+
+class _Bodies:
+    """The driver's points in space, absent ones set on the joint they hang on, so that their children keep their way.
+
+    Attributes:
+        hips, shoulders, head: (T, 3) px, middles of hips, shoulders and ears.
+    """
+
+    def __init__(self, track: PoseTrack):
+        self.track = track
+        self.body = _space(track.body, track.body_z)  # (T, 25, 3)
+        self.face = _space(track.face, track.face_z)  # (T, 70, 3)
+        self.hands = _space(track.hands, track.hands_z)  # (T, 2, 21, 3)
+        self.seen = track.body[..., 2] > 0
+        for side, wrist in enumerate(_WRISTS):  # a hand tells where its wrist is
+            lent = ~self.seen[:, wrist] & (track.hands[:, side, 0, 2] > 0)
+            self.body[lent, wrist] = self.hands[lent, side, 0]
+            self.seen[lent, wrist] = True
+        self.hips, self.shoulders = self._torso()
+        self.head = self._head()
+
+    def walk(self, root: np.ndarray, ratios: Mapping[str, float]) -> PoseTrack:
+        """Rebuild every frame from its root (T, 3) px outwards, each bone vector times its ratio."""
+        old = {"hips": self.hips, "shoulders": self.shoulders}
+        new = {"hips": root, "shoulders": root + ratios["torso"] * (self.shoulders - self.hips)}
+        body = np.zeros_like(self.body)
+        for name, base, bone in _TREE:
+            joint = BODY[name]
+            old[name] = np.where(self.seen[:, joint, None], self.body[:, joint], old[base])
+            new[name] = new[base] + ratios[bone] * (old[name] - old[base])
+            body[:, joint] = new[name]
+        head = new["shoulders"] + ratios["neck"] * (self.head - self.shoulders)
+        body[:, _HEAD] = head[:, None] + ratios["head"] * (self.body[:, _HEAD] - self.head[:, None])
+        face = head[:, None] + ratios["head"] * (self.face - self.head[:, None])
+        old_wrists, new_wrists = (
+            np.stack([places["left_wrist"], places["right_wrist"]], 1)[:, :, None] for places in (old, new)
+        )
+        hands = new_wrists + ratios["hand"] * (self.hands - old_wrists)
+        return PoseTrack(
+            *(
+                _rows(places, joints)
+                for places, joints in ((body, self.track.body), (face, self.track.face), (hands, self.track.hands))
+            ),
+            self.track.valid,
+            *(places[..., 2].astype(np.float32) for places in (body, face, hands)),
+        )
+
+    def _torso(self) -> tuple[np.ndarray, np.ndarray]:
+        """Middles of hips and shoulders (T, 3); where one is hidden it keeps its way from the other."""
+        hips, hips_seen = self._middle("left_hip", "right_hip", "mid_hip")
+        shoulders, shoulders_seen = self._middle("left_shoulder", "right_shoulder", "neck")
+        both = hips_seen & shoulders_seen
+        if both.any():
+            way = fill_linear(hips - shoulders, both)
+        else:
+            pair = [BODY["left_shoulder"], BODY["right_shoulder"]]
+            width = np.linalg.norm(np.ptp(self.body[:, pair], 1), axis=-1)  # (T,)
+            way = np.stack([np.zeros_like(width), SHOULDER_WIDTHS * width, np.zeros_like(width)], 1)
+        filled = np.where(hips_seen[:, None], hips, shoulders + way)
+        return filled, np.where(shoulders_seen[:, None], shoulders, filled - way)
+
+    def _middle(self, left: str, right: str, fallback: str) -> tuple[np.ndarray, np.ndarray]:
+        """Middle (T, 3) of two joints, or a joint that stands for it, and where there is one (T,)."""
+        pair, single = [BODY[left], BODY[right]], BODY[fallback]
+        both = self.seen[:, pair].all(1)
+        middle = np.where(both[:, None], self.body[:, pair].mean(1), self.body[:, single])
+        return middle, both | self.seen[:, single]
+
+    def _head(self) -> np.ndarray:
+        """Middle of the ears (T, 3), else of what is seen of the head, else of the shoulders."""
+        head = self.shoulders.copy()
+        for joints in (_HEAD, (BODY["left_ear"], BODY["right_ear"])):
+            seen = self.seen[:, joints]  # (T, K)
+            enough = seen.all(1) if len(joints) == 2 else seen.any(1)
+            mean = (self.body[:, joints] * seen[..., None]).sum(1) / np.maximum(seen.sum(1), 1)[:, None]
+            head[enough] = mean[enough]
+        return head
+
+
+def _space(joints: np.ndarray, depth: np.ndarray | None) -> np.ndarray:
+    """Replace the scores of joints (..., 3) by depths."""
+    depth = np.zeros(joints.shape[:-1]) if depth is None else depth
+    return np.concatenate([joints[..., :2], depth[..., None]], -1).astype(np.float64)
+
+
+def _rows(places: np.ndarray, joints: np.ndarray) -> np.ndarray:
+    """Put new places (..., 3) under the old scores; absent joints are zeros."""
+    seen = joints[..., 2:] > 0
+    return np.where(seen, np.concatenate([places[..., :2], joints[..., 2:]], -1), 0).astype(np.float32)

@@ -1,0 +1,84 @@
+"""Renders a transfer: the performer in the driver's poses, at the driving clip's rate and with its sound."""
+
+import logging
+import time
+from collections.abc import Iterator
+from itertools import tee
+from pathlib import Path
+
+import torch
+
+from understudy.errors import LayoutError
+from understudy.model.build import load_generator
+from understudy.rendering.layout import draw_map, join_panels
+from understudy.rendering.maps import DrivingMaps
+from understudy.rendering.rollout import roll_out
+from understudy.settings import RenderingSettings
+from understudy.video.encode import Film
+from understudy.video.frames import Frames
+
+logger = logging.getLogger(__name__)
+
+REPORT_SECONDS = 5.0
+
+
+def render_transfer(
+    weights: Path,
+    driving: Path,
+    driving_frames: Path,
+    sound: Path | None,
+    video: Path,
+    side_by_side: Path,
+    settings: RenderingSettings,
+    threads: int,
+) -> None:
+    """Render the two films of a transfer, frame after frame.
+
+    Args:
+        weights: the performer's generator.
+        driving: driving.h5.
+        driving_frames: frames.h5 of the driving clip; gives the rate, and the left picture of the second film.
+        sound: sound of the driving clip; None or an empty file is silence.
+        video: the film, at the generator's size.
+        side_by_side: driving clip, maps and result beside each other.
+        settings: quality of the films.
+        threads: for the network, where there is no GPU.
+
+    Raises:
+        LayoutError: driving.h5 and frames.h5 are not of the same clip.
+    """
+    torch.set_num_threads(threads)
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    generator = load_generator(weights).to(device)
+    with (
+        Frames(driving_frames) as frames,
+        DrivingMaps(driving, generator.height_px) as maps,
+        Film(video, frames.rate, settings.crf, sound) as film,
+        Film(side_by_side, frames.rate, settings.crf, sound) as wide_film,
+    ):
+        if len(maps) != len(frames):
+            raise LayoutError(
+                f"{driving} holds {len(maps)} frames, but {driving_frames} {len(frames)}; "
+                f"delete {driving} and run again."
+            )
+        seen, drawn_from = tee(maps)  # both run in step: one map is kept at a time
+        shown = zip(frames, seen, roll_out(generator, drawn_from), strict=True)
+        for rgb, semantic, picture in _reported(shown, len(frames)):
+            result = picture.transpose(1, 2, 0)
+            film.write(result)
+            wide_film.write(join_panels(rgb, draw_map(semantic), result))
+    logger.info(
+        "%d frames of %d x %d px at %s a second", len(frames), generator.height_px, generator.width_px, frames.rate
+    )
+
+
+def _reported(items: Iterator, count: int) -> Iterator:
+    """Pass items on and log every few seconds how far it is, how fast and how long it will take."""
+    started = reported = time.monotonic()
+    for number, item in enumerate(items, 1):
+        yield item
+        now = time.monotonic()
+        if now - reported > REPORT_SECONDS or number == count:
+            rate = number / (now - started)
+            logger.info("frame %d of %d, %.1f a second, %.0f s left", number, count, rate, (count - number) / rate)
+            reported = now
