@@ -90,6 +90,20 @@ def _write_sound(film: av.container.OutputContainer, take: Take) -> None:
     film.mux(stream.encode())
 
 
+def hide_start(video: Path, target: Path, seconds: float) -> Path:
+    """Copy a video with an edit list that hides its first seconds, as phones write it when a clip is trimmed."""
+    with av.open(str(video)) as source, av.open(str(target), "w") as film:
+        copies = {stream.index: film.add_stream_from_template(stream) for stream in source.streams}
+        for packet in source.demux():
+            if packet.dts is None:
+                continue
+            shift = round(seconds / packet.time_base)
+            packet.pts, packet.dts = packet.pts - shift, packet.dts - shift
+            packet.stream = copies[packet.stream_index]
+            film.mux(packet)
+    return target
+
+
 def clicks(at_s: Sequence[float], length_s: float) -> np.ndarray:
     """Make silence with short bursts of noise, (S,) float32 at 48 kHz."""
     sound = np.zeros(int(length_s * SOUND_HZ), np.float32)

@@ -8,7 +8,7 @@ import av
 import numpy as np
 import pytest
 
-from filming import Take, barcode, clicks, hear_clicks, read_barcode, write_video
+from filming import Take, barcode, clicks, hear_clicks, hide_start, read_barcode, write_video
 from understudy.errors import BackendError, VideoError
 from understudy.video.frames import Frames
 
@@ -106,6 +106,15 @@ def test_a_late_span_is_sought_to_the_frame(tmp_path, ingest):
     pictures = [barcode(number % 256) for number in range(300)]
     found = ingest(write_video(tmp_path / "a.mp4", pictures), start_s=8.0, end_s=8.4)
     assert numbers(found.rgb) == list(range(200, 210))
+
+
+def test_pictures_hidden_by_an_edit_list_stay_hidden(tmp_path, ingest):
+    video = write_video(tmp_path / "a.mp4", bars(60), Take(sound=clicks([0.7, 1.5], 2.4)))
+    found = ingest(hide_start(video, tmp_path / "trimmed.mp4", 0.28))
+    assert numbers(found.rgb) == list(range(7, 60))
+    with av.open(str(found.sound)) as sound:
+        lead_s = float(Fraction(sound.metadata["UNDERSTUDY_LEAD"]))
+    assert hear_clicks(found.sound, lead_s) == pytest.approx([0.42, 1.22], abs=0.022)
 
 
 def test_another_rate(tmp_path, ingest):

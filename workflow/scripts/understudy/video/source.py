@@ -1,6 +1,7 @@
 """Reading videos of any kind: upright, square-pixel RGB pictures with exact time stamps."""
 
 import hashlib
+import logging
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
@@ -9,7 +10,10 @@ from understudy.backends import load_backend
 from understudy.errors import VideoError
 from understudy.video.backends._contract import SourceFacts, SourceFrame
 
+logger = logging.getLogger(__name__)
+
 SMALLEST_PX = 32
+LONG_GAP_S = 1
 MISSING_FRAMES = 5  # a file may lack so many of the frames it declares: containers round
 
 
@@ -46,10 +50,18 @@ class SourceVideo:
         Raises:
             VideoError: the file breaks off before the end it declares, or holds damaged data.
         """
-        end_s = Fraction(0)
+        end_s = None
         for frame in self.backend.frames(Fraction(start_s)):
+            if end_s is not None and frame.time_s - end_s > LONG_GAP_S:
+                logger.info(
+                    "%s: no new picture for %.1f s from second %.2f on; the last one is held (a damaged file?)",
+                    self.path,
+                    frame.time_s - end_s,
+                    end_s,
+                )
             end_s = frame.time_s + (frame.duration_s or 1 / self.rate)
             yield frame
+        end_s = end_s or Fraction(0)
         if self.duration_s is not None and end_s < self.duration_s - MISSING_FRAMES / self.rate:
             raise VideoError(broken_off(self.path, end_s, self.duration_s))
 

@@ -70,15 +70,19 @@ class Backend:
     def _decode(self, container: av.container.InputContainer, stream: av.VideoStream) -> Iterator[av.VideoFrame]:
         """Decode all frames; damaged data ends it, but for what stands before the first whole picture."""
         last = None
-        for packet in container.demux(stream):
+        packets = container.demux(stream)
+        while True:
             try:
-                decoded = packet.decode()
-            except av.FFmpegError as error:
+                packet = next(packets, None)
+                decoded = packet.decode() if packet is not None else []
+            except (av.FFmpegError, IndexError) as error:  # IndexError: damage that looks like a new track
+                logger.info("%s: %s", self.path, error)
                 if last is None:
                     continue
-                logger.info("%s: %s", self.path, error)
-                at = _stamp(last, self._origin) - self._origin
-                raise VideoError(broken_off(self.path, at, self.facts.duration_s)) from error
+                at_s = _stamp(last, self._origin) - self._origin
+                raise VideoError(broken_off(self.path, at_s, self.facts.duration_s)) from error
+            if packet is None:
+                return
             for frame in decoded:
                 last = frame
                 yield frame
@@ -103,18 +107,13 @@ class Backend:
             yield container, stream
 
     def _first_frame(self, container: av.container.InputContainer, stream: av.VideoStream) -> av.VideoFrame:
-        for packet in container.demux(stream):
-            try:
-                decoded = packet.decode()
-            except av.FFmpegError as error:
-                logger.info("%s: %s", self.path, error)
-                continue
-            if decoded:
-                return decoded[0]
-        raise VideoError(
-            f"The video {self.path} holds no picture that can be decoded ({stream.codec_context.name}); "
-            f"it is damaged or broke off at its start: copy it again from its origin."
-        )
+        frame = next(self._decode(container, stream), None)
+        if frame is None:
+            raise VideoError(
+                f"The video {self.path} holds no picture that can be decoded ({stream.codec_context.name}); "
+                f"it is damaged or broke off at its start: copy it again from its origin."
+            )
+        return frame
 
     def _facts(self, first: av.VideoFrame, stream: av.VideoStream) -> SourceFacts:
         height, width = self._upright.size(*self._size)
