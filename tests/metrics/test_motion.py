@@ -57,8 +57,14 @@ def test_a_standing_body_is_measured_from_nose_to_foot():
     body[:, BODY["left_ankle"]] = (50, 110, 1)
     body[:9, BODY["right_heel"]] = (50, 120, 1)
     assert body_height(body) == pytest.approx(100)
-    with pytest.raises(ValueError, match="no frame shows"):
-        body_height(np.zeros((3, 25, 3), np.float32))
+
+
+def test_without_feet_the_torso_tells_the_height():
+    body = np.zeros((5, 25, 3), np.float32)
+    assert np.isnan(body_height(body))
+    body[:, BODY["neck"]] = (50, 30, 1)
+    body[:, BODY["mid_hip"]] = (50, 60, 1)
+    assert body_height(body) == pytest.approx(90)
 
 
 def test_the_seventeen_are_distinct_and_leave_out_means_and_feet():

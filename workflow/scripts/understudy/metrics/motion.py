@@ -19,6 +19,7 @@ JOINTS_17 = (
 )
 _LOW = tuple(BODY[f"{side}_{joint}"] for side in _SIDES for joint in ("ankle", "heel", "big_toe"))
 STANDING_PERCENTILE = 90
+TORSOS = 3.0  # from nose to foot, of a person of usual proportions
 
 
 @dataclass(frozen=True)
@@ -38,18 +39,21 @@ class JointError:
 def body_height(body: np.ndarray) -> float:
     """Height of a standing person: from the nose to the lower foot, 90th percentile over frames, pixels.
 
+    Where no frame shows both, three times the distance from neck to mid-hip stands for it.
+
     Args:
         body: (T, 25, 3), BODY_25.
 
-    Raises:
-        ValueError: no frame shows a nose and a foot.
+    Returns:
+        Pixels; NaN where no frame shows the torso either.
     """
     nose, low = body[:, BODY["nose"]], body[:, list(_LOW)]
     lowest = np.where(low[..., 2] > 0, low[..., 1], -np.inf).max(1)  # (T,)
     heights = (lowest - nose[:, 1])[(nose[:, 2] > 0) & np.isfinite(lowest)]
     if len(heights) == 0:
-        raise ValueError("no frame shows a nose and a foot, so the body has no height")
-    return float(np.percentile(heights, STANDING_PERCENTILE))
+        heights = TORSOS * joint_distances(body[:, BODY["neck"]], body[:, BODY["mid_hip"]])
+        heights = heights[np.isfinite(heights)]
+    return float(np.percentile(heights, STANDING_PERCENTILE)) if len(heights) else float("nan")
 
 
 def joint_distances(estimated: np.ndarray, true: np.ndarray) -> np.ndarray:

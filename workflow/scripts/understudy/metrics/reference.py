@@ -1,0 +1,93 @@
+"""What figures are measured against: held-out frames, and the true transfer of a synthetic pair."""
+
+from collections.abc import Iterator
+
+import cv2
+import numpy as np
+
+from understudy.dataset.batch import FrameTruth
+from understudy.dataset.reader import Footage
+from understudy.errors import FootageError
+from understudy.flow.estimate import UNITS_PER_PX
+from understudy.metrics.image import person_mask
+from understudy.metrics.series import TrueFrame
+from understudy.semantics.truth import Truth
+from understudy.video.frames import Frames
+
+TRUSTED = 0.5  # least confidence of a flow that figures stand on
+
+
+def held_out_frames(footage: Footage) -> Iterator[TrueFrame]:
+    """Yield the frames of a split in order; numbers jump between its runs."""
+    number = 0
+    for run in footage.runs:
+        for _, truth in footage.play(run):
+            yield _from_batch(number, truth)
+            number += 1
+        number += 1
+
+
+def true_transfer(clip: Frames, truth: Truth, height: int, width: int) -> Iterator[TrueFrame]:
+    """Yield the frames of a synthetic clip at a size, with exact mattes and flows."""
+    for number in range(len(clip)):
+        flow, visible = _true_flow(truth, number, height, width)
+        yield TrueFrame(
+            number=number,
+            picture=resized(clip[number], height, width),
+            person=person_mask(resized(truth.matte(number), height, width)),
+            flow=flow,
+            trusted=visible,
+        )
+
+
+def resized(picture: np.ndarray, height: int, width: int) -> np.ndarray:
+    """Bring a picture to a size, averaging over areas."""
+    if picture.shape[:2] == (height, width):
+        return picture
+    return cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA)
+
+
+def check_same_view(truth: Frames, performer: Frames, driving_frames: int) -> None:
+    """Hold the true transfer to the driving clip's length and the performer's view.
+
+    Raises:
+        FootageError: they differ, so that the true transfer shows something else than the film.
+    """
+    if len(truth) != driving_frames:
+        raise FootageError(
+            f"The true transfer {truth.path} has {len(truth)} frames, but the driving clip {driving_frames}; "
+            "both must show the same motion frame for frame: correct the transfer's truth in the configuration."
+        )
+    views = [(*frames.crop, frames.height, frames.width) for frames in (truth, performer)]
+    if not np.allclose(*views, atol=0.5):
+        raise FootageError(
+            f"The true transfer {truth.path} shows the part {views[0][:4]} of its video, but the performer's clip "
+            f"{performer.path} the part {views[1][:4]} (left, top, width, height, pixels), so their persons stand in "
+            "different places; set crop to none for both in the clip table."
+        )
+
+
+def _from_batch(number: int, truth: FrameTruth) -> TrueFrame:
+    picture = ((truth.picture[0].permute(1, 2, 0).numpy() + 1) * 127.5).round().astype(np.uint8)
+    return TrueFrame(
+        number=number,
+        picture=np.ascontiguousarray(picture),
+        person=person_mask((truth.matte[0, 0].numpy() * 255).round().astype(np.uint8)),
+        flow=np.ascontiguousarray(truth.flow[0].permute(1, 2, 0).numpy()),
+        trusted=truth.confidence[0, 0].numpy() > TRUSTED,
+    )
+
+
+def _true_flow(truth: Truth, number: int, height: int, width: int) -> tuple[np.ndarray, np.ndarray]:
+    """Read the exact flow (H, W, 2) px of a frame at a size, and where the point was seen before (H, W) bool."""
+    rows = truth.rows
+    source = truth.file["backward"].shape[1:3]
+    if number == 0 or rows[number] != rows[number - 1] + 1:  # the clip skips or repeats frames of its video
+        return np.zeros((height, width, 2), np.float32), np.zeros((height, width), bool)
+    left, top, crop_width, crop_height = truth.frames.crop
+    x = (np.arange(width) + 0.5) * crop_width / width + left  # px of the source
+    y = (np.arange(height) + 0.5) * crop_height / height + top
+    column, row = np.floor(x).astype(int).clip(0, source[1] - 1), np.floor(y).astype(int).clip(0, source[0] - 1)
+    flow = truth.file["backward"][rows[number]][row][:, column].astype(np.float32) / UNITS_PER_PX
+    visible = truth.file["visible"][rows[number]][row][:, column] > 0
+    return flow * np.float32((width / crop_width, height / crop_height)), visible
