@@ -37,7 +37,8 @@ def start_generator(frames: Frames, settings: ModelSettings, seed: int) -> Neura
         atlas = Atlas(atlas_texels(settings, start.shape[-2]), settings.latents)
         generator = NeuralTexture(settings, atlas, Plate(start, seen))
     with torch.no_grad():
-        atlas.colour.copy_(unproject(((semantic, truth.picture) for semantic, truth in frames), atlas.texels))
+        shown = ((semantic, truth.picture, truth.matte) for semantic, truth in frames)
+        atlas.colour.copy_(unproject(shown, atlas.texels))
     return generator
 
 

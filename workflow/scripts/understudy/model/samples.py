@@ -46,6 +46,14 @@ def hits_per_pixel(samples: Samples) -> Tensor:
     return torch.bincount(samples.pixel, minlength=batch * height * width)
 
 
+def one_part(semantic: SemanticMap) -> Tensor:
+    """Mark the pixels whose samples all lie on the same part, or all beside the body: (B, H, W) bool."""
+    count = semantic.samples
+    batch, rows, columns = semantic.part.shape
+    blocks = semantic.part.view(batch, rows // count, count, columns // count, count)
+    return (blocks == blocks[:, :, :1, :, :1]).all(4).all(2)
+
+
 def pixel_coverage(semantic: SemanticMap) -> Tensor:
     """Share of each pixel's samples that lie on the body: (B, 1, H, W) float32, 0..1."""
     samples = covered_samples(semantic)

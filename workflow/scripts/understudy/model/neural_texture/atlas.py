@@ -12,9 +12,10 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from understudy.dataset.batch import SemanticMap
-from understudy.model.samples import Samples, covered_samples, hits_per_pixel
+from understudy.model.samples import Samples, covered_samples, hits_per_pixel, one_part
 
 PARTS = 24
+PERSON_MATTE = 0.9  # share from which a pixel's colour counts as the person's alone
 COARSE_TEXELS = 8  # of the coarse latent level, which ties far texels of a part together
 FILL_LEVELS = (1, 3, 6, 12, 24, 48, 96, 192, 384)  # texels of the levels that fill unseen texels, coarse to fine
 
@@ -101,24 +102,24 @@ def pool_texture(values: Tensor, samples: Samples) -> Texture:
     return Texture(mean[:, :3], mean[:, 3:], coverage)
 
 
-def unproject(frames: Iterable[tuple[SemanticMap, Tensor]], texels: int) -> Tensor:
+def unproject(frames: Iterable[tuple[SemanticMap, Tensor, Tensor]], texels: int) -> Tensor:
     """Collect the footage's colours in the atlas: each texel the mean of the samples that showed it.
 
-    Pixels at the edge of the body hold background too, so only fully covered pixels count. Unseen texels take the
-    colour of the next coarser level that was seen.
+    Only pixels that lie on one part alone and are all person by the matte count; others mix two colours. Unseen texels
+    take the colour of the next coarser level that was seen.
 
     Args:
-        frames: maps with their pictures (B, 3, H, W) -1..1.
+        frames: maps with their pictures (B, 3, H, W) -1..1 and mattes (B, 1, H, W) 0..1.
         texels: k.
 
     Returns:
         (24, k, k, 3) float32, -1..1.
     """
     total = torch.zeros(PARTS * texels * texels, 4)
-    for semantic, picture in frames:
+    for semantic, picture, matte in frames:
         samples = covered_samples(semantic)
-        count = samples.size[-1] ** 2
-        inside = hits_per_pixel(samples)[samples.pixel] == count  # (N,)
+        clear = one_part(semantic) & (matte[:, 0] > PERSON_MATTE)  # (B, H, W)
+        inside = clear.flatten()[samples.pixel]  # (N,)
         colour = picture.permute(0, 2, 3, 1).reshape(-1, 3)[samples.pixel[inside]]  # (M, 3)
         place = (samples.uv[inside] * (texels - 1)).round().long()
         index = (samples.part[inside] * texels + place[:, 1]) * texels + place[:, 0]

@@ -1,0 +1,94 @@
+import pytest
+import torch
+
+from planted import MODEL, planted_frame
+from understudy.model.build import start_generator
+from understudy.model.neural_texture.net import MASK_START, NeuralTexture
+
+LEFTS = [2 + 0.7 * number for number in range(20)]
+
+
+@pytest.fixture(scope="module")
+def generator() -> NeuralTexture:
+    return start_generator([planted_frame(left) for left in LEFTS], MODEL, seed=1)
+
+
+def draw(generator, left=8.0, past=None, **frame):
+    semantic, truth = planted_frame(left, **frame)
+    height, width = truth.picture.shape[-2:]
+    valid = torch.zeros(1, 2, 1, 1, 1) if past is None else torch.ones(1, 2, 1, 1, 1)
+    past = torch.zeros(1, 2, 3, height, width) if past is None else past
+    with torch.no_grad():
+        return generator([semantic] * 3, past, valid), truth
+
+
+def test_before_the_first_step_it_shows_atlas_on_plate(generator):
+    drawn, truth = draw(generator)
+    texture = generator.atlas(planted_frame(8.0)[0])
+    plate = generator.plate.picture
+    inside, outside = texture.coverage == 1, texture.coverage == 0
+    torch.testing.assert_close(drawn.matte, texture.coverage.clamp(0.02, 0.98))
+    colour = 0.98 * texture.colour + 0.02 * plate
+    assert ((drawn.raw - colour).abs() * inside).max() < 1e-4
+    assert ((drawn.raw - plate).abs() * outside).max() < 0.02
+    assert (drawn.final - truth.picture).abs().mean() < 0.03
+
+
+def test_a_pixel_half_covered_is_half_texture_half_plate(generator):
+    drawn, _ = draw(generator, left=8.5)
+    texture = generator.atlas(planted_frame(8.5)[0])
+    assert texture.coverage[0, 0, 16, 8] == 0.5
+    expected = 0.5 * texture.colour[0, :, 16, 8] + 0.5 * generator.plate.picture[0, :, 16, 8]
+    torch.testing.assert_close(drawn.raw[0, :, 16, 8], expected)
+
+
+def test_without_a_past_everything_is_drawn_afresh(generator):
+    drawn, _ = draw(generator)
+    assert drawn.mask.min() == 1
+    assert torch.equal(drawn.final, drawn.raw)
+
+
+def test_past_comes_through_only_on_the_surface(generator):
+    past = torch.rand(1, 2, 3, 32, 32)
+    drawn, _ = draw(generator, past=past, step=2.0)
+    covered = planted_frame(8.0)[0].flow_valid
+    share = 1 / (1 + torch.tensor(-MASK_START).exp())
+    torch.testing.assert_close(drawn.mask, 1 - covered * (1 - share))
+    torch.testing.assert_close(drawn.flow[:, 0], -2.0 * covered[:, 0])
+    moved = past[0, 1, :, 16, 10]  # pixel 12 was pixel 10
+    torch.testing.assert_close(drawn.warped[0, :, 16, 12], moved, atol=1e-5, rtol=0)
+    torch.testing.assert_close(
+        drawn.final[0, :, 16, 12], share * drawn.raw[0, :, 16, 12] + (1 - share) * moved, atol=1e-5, rtol=0
+    )
+
+
+def test_sizes_that_do_not_halve_three_times_are_drawn(generator):
+    frames = [planted_frame(left, height=28, width=20) for left in (2.0, 6.0, 10.0)]
+    odd = start_generator(frames, MODEL, seed=1)
+    drawn, _ = draw(odd, left=5.0, height=28, width=20)
+    assert drawn.final.shape == (1, 3, 28, 20)
+
+
+def test_no_layer_mixes_the_batch(generator):
+    torch.manual_seed(0)
+    with torch.no_grad():
+        for parameter in generator.parameters():
+            parameter.add_(0.01 * torch.randn_like(parameter))
+    maps = [planted_frame(left)[0] for left in (6.0, 11.0)]
+    past, valid = torch.rand(2, 2, 3, 32, 32), torch.ones(2, 2, 1, 1, 1)
+    both = type(maps[0]).stack(maps)
+    with torch.no_grad():
+        together = generator([both] * 3, past, valid).final
+        alone = torch.cat([generator([one] * 3, past[i : i + 1], valid[:1]).final for i, one in enumerate(maps)])
+    torch.testing.assert_close(together, alone, atol=1e-5, rtol=0)
+
+
+def test_training_equals_rendering(generator):
+    before, _ = draw(generator.train())
+    after, _ = draw(generator.eval())
+    assert torch.equal(before.final, after.final)
+
+
+def test_learning_groups_hold_every_parameter_once(generator):
+    listed = [id(one) for group in generator.learning_groups().values() for one in group]
+    assert sorted(listed) == sorted(id(one) for one in generator.parameters())

@@ -1,0 +1,44 @@
+import torch
+from torch.nn import functional
+
+from planted import background, planted_frame
+from understudy.model.neural_texture.plate import Plate, start_plate
+
+
+def footage(lefts: list[float]) -> tuple[torch.Tensor, torch.Tensor]:
+    frames = [planted_frame(left)[1] for left in lefts]
+    return torch.cat([one.picture for one in frames]), torch.cat([one.matte for one in frames])
+
+
+def test_background_behind_a_moving_figure_is_recovered():
+    start, seen = start_plate(*footage([1, 3, 5, 14, 16, 18]))
+    truth = torch.from_numpy(background(32, 32)).permute(2, 0, 1).float()
+    assert seen.min() == 1
+    torch.testing.assert_close(start, truth, atol=1e-6, rtol=0)
+
+
+def test_what_was_never_seen_is_inpainted_and_marked():
+    pictures, mattes = footage([10, 11, 12])
+    start, seen = start_plate(pictures, mattes)
+    hidden = mattes.min(0).values[0] > 0  # (H, W), behind the figure in all frames
+    assert seen[0][hidden].max() == 0
+    assert 0.3 < seen.mean() < 0.8
+    # a median of all frames would show the figure there
+    figure, truth = pictures[1], torch.from_numpy(background(32, 32)).permute(2, 0, 1)
+    assert (start - truth)[:, hidden].abs().mean() < 0.5 * (figure - truth)[:, hidden].abs().mean()
+
+
+def test_a_place_that_is_always_covered_gives_grey():
+    start, seen = start_plate(torch.rand(3, 3, 16, 16), torch.ones(3, 1, 16, 16))
+    assert start.abs().max() == 0 and seen.max() == 0
+
+
+def test_growing_keeps_what_was_learnt():
+    small = Plate(torch.zeros(3, 8, 8), torch.ones(1, 8, 8))
+    with torch.no_grad():
+        small.picture += 0.25
+    start = torch.rand(3, 16, 16)
+    grown = small.grown(start, torch.ones(1, 16, 16))
+    torch.testing.assert_close(grown.picture[0], start + 0.25)
+    assert torch.equal(grown.start[0], start)
+    assert functional.l1_loss(grown(2)[0][1], grown.picture[0]) == 0

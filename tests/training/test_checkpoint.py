@@ -1,0 +1,89 @@
+import logging
+
+import pytest
+import torch
+
+from planted import LOSSES, MODEL, planted_clip, planted_frame
+from understudy.model.build import start_generator
+from understudy.training.checkpoint import Progress, StateFolder
+from understudy.training.step import Moment, Team, train_step
+
+MANIFEST = {"seed": 1, "data": "abc"}
+
+
+@pytest.fixture
+def team() -> Team:
+    return Team(start_generator([planted_frame(left) for left in (2.0, 9.0, 16.0)], MODEL, seed=1), seed=1)
+
+
+def advance(team: Team, step: int, random: torch.Generator) -> None:
+    train_step(team, planted_clip(), LOSSES, Moment(step, 1e-3, judged=True), random)
+
+
+def equal(one: Team, two: Team) -> bool:
+    pairs = [(one.parts()[name].state_dict(), two.parts()[name].state_dict()) for name in one.parts()]
+    return all(_same(mine, theirs) for mine, theirs in pairs)
+
+
+def _same(one, two) -> bool:
+    if isinstance(one, torch.Tensor):
+        return torch.equal(one, two)
+    if isinstance(one, dict):
+        return one.keys() == two.keys() and all(_same(one[key], two[key]) for key in one)
+    if isinstance(one, (list, tuple)):
+        return len(one) == len(two) and all(map(_same, one, two))
+    return one == two
+
+
+def new_team() -> Team:
+    return Team(start_generator([planted_frame(left) for left in (2.0, 9.0, 16.0)], MODEL, seed=5), seed=5)
+
+
+def test_everything_comes_back(team, tmp_path):
+    random = torch.Generator().manual_seed(3)
+    advance(team, 0, random)
+    StateFolder(tmp_path, MANIFEST).save(team, Progress(1, 2.5), random)
+    other, chance = new_team(), torch.Generator()
+    assert not equal(team, other)
+    assert StateFolder(tmp_path, MANIFEST).resume(other, chance) == Progress(1, 2.5)
+    assert equal(team, other)
+    advance(team, 1, random)
+    advance(other, 1, chance)
+    assert equal(team, other)
+
+
+def test_an_empty_folder_starts_fresh(team, tmp_path):
+    assert StateFolder(tmp_path / "new", MANIFEST).resume(team, torch.Generator()) == Progress(0, 0.0)
+
+
+def test_the_last_two_are_kept(team, tmp_path):
+    folder = StateFolder(tmp_path, MANIFEST)
+    for step in (1, 2, 3, 10):
+        folder.save(team, Progress(step, float(step)), torch.Generator())
+    assert sorted(path.name[:14] for path in tmp_path.glob("state-*")) == ["state-00000003", "state-00000010"]
+
+
+def test_a_damaged_state_gives_way_to_the_one_before(team, tmp_path, caplog):
+    folder = StateFolder(tmp_path, MANIFEST)
+    folder.save(team, Progress(1, 1.0), torch.Generator())
+    newest = folder.save(team, Progress(2, 2.0), torch.Generator())
+    data = bytearray(newest.read_bytes())
+    data[len(data) // 2] ^= 1
+    newest.write_bytes(bytes(data))
+    with caplog.at_level(logging.WARNING, "understudy"):
+        assert folder.resume(team, torch.Generator()).step == 1
+    assert newest.name in caplog.text and "damaged" in caplog.text
+
+
+def test_a_truncated_state_gives_way_to_the_one_before(team, tmp_path):
+    folder = StateFolder(tmp_path, MANIFEST)
+    folder.save(team, Progress(1, 1.0), torch.Generator())
+    newest = folder.save(team, Progress(2, 2.0), torch.Generator())
+    newest.write_bytes(newest.read_bytes()[:1000])
+    assert folder.resume(team, torch.Generator()).step == 1
+
+
+def test_another_manifest_starts_fresh(team, tmp_path):
+    StateFolder(tmp_path, MANIFEST).save(team, Progress(5, 5.0), torch.Generator())
+    assert StateFolder(tmp_path, MANIFEST | {"seed": 2}).resume(team, torch.Generator()) == Progress(0, 0.0)
+    assert not list(tmp_path.glob("state-*"))
