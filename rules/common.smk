@@ -89,11 +89,9 @@ def transfer_rendering(wildcards):
 
 
 def transfer_truth(wildcards):
-    """Return frames, pose and surface of the true transfer, where the configuration names it."""
+    """Return the frames of the true transfer, where the configuration names it."""
     truth = project.transfer_truth(wildcards.performer, wildcards.driving)
-    return (
-        [f"results/clips/{truth}/frames.h5", project.truth_file(truth)] if truth else []
-    )
+    return [f"results/clips/{truth}/frames.h5"] if truth else []
 
 
 def films(wildcards):

@@ -16,7 +16,6 @@ rule measure_performer:
         runtime=120,
     params:
         settings=section("metrics"),
-        dataset=section("dataset"),
         version=version("metrics"),
     script:
         "../workflow/scripts/measure_performer.py"

@@ -67,7 +67,7 @@ def stage(**values):
             r"S only grows",
         ),
         (changed(pose={"smooth_frames": 4}), SettingsError, r"odd"),
-        (changed(performers={"eve": {"clips": ["eva"]}}), ClipTableError, r"No clip 'eva'.*did you mean"),
+        (changed(performers={"eve": {"clips": ["adaa"]}}), ClipTableError, r"No clip 'adaa'.*did you mean 'ada'"),
         (changed(transfers=[{"performer": "adam", "driving": "ben"}]), SettingsError, r"No performer 'adam'"),
         (changed(transfers=[{"performer": "ada", "driving": "bob"}]), ClipTableError, r"No clip 'bob'"),
         (changed(transfers=[{"performer": "ada", "driving": "ben"}] * 2), SettingsError, r"twice"),

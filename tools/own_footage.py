@@ -9,7 +9,7 @@ from pathlib import Path
 import yaml
 
 logger = logging.getLogger("own_footage")
-TEMPLATE = Path(__file__).parents[1] / "config" / "own_footage.yaml"
+TEMPLATE = Path(__file__).with_suffix(".yaml")
 
 
 def clip_name(video: Path, taken: str = "") -> str:

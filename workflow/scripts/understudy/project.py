@@ -56,9 +56,6 @@ class Project:
     def transfer_truth(self, performer: str, driving: str) -> str:
         return self._transfer(performer, driving)["truth"]
 
-    def truth_file(self, clip: str) -> str:
-        return f"results/clips/{clip}/truth.h5"
-
     def transfer_rendering(self, performer: str, driving: str) -> dict[str, Any]:
         """Return the rendering section with the transfer's own `retarget` put in."""
         settings = self.section("rendering")

@@ -1,0 +1,2 @@
+def detect_landmarks():
+    raise NotImplementedError
