@@ -1,6 +1,7 @@
 """The parametric body: one mesh in four builds, linear blend skinning, joints that follow the vertices."""
 
 from collections.abc import Mapping
+from copy import copy
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -84,6 +85,12 @@ class Body:
             turned[bone] = turned[parent] @ own
             heads[bone] = turned[parent] @ (self.heads[bone] - self.heads[parent]) + heads[parent]
         return Posed(skin(self, turned, heads), heads.astype(np.float32), turned.astype(np.float32))
+
+    def reshaped(self, rest: np.ndarray) -> "Body":
+        """The same body with other vertices (V, 3) at rest, metres: dressed, or with another figure."""
+        other = copy(self)
+        other.rest = np.ascontiguousarray(rest, np.float32)
+        return other
 
     def joints(self, vertices: np.ndarray) -> np.ndarray:
         """BODY_25 joints (25, 3) of vertices (V, 3), in their unit."""

@@ -38,24 +38,26 @@ def rasterise(
         height, width: size of the picture, pixels.
         cull: leave out triangles seen from behind.
     """
-    corner = points[faces].astype(np.float64)  # (F, 3, 2)
-    planes = _barycentric_planes(corner, cull)  # (F, 2, 3), nan where the triangle is not drawn
-    face, row, column = _candidates(corner, np.isfinite(planes[:, 0, 0]), height, width)
-    plane = planes[face]  # (N, 2, 3)
-    share = plane[..., 0] * (column[:, None] + 0.5) + plane[..., 1] * (row[:, None] + 0.5) + plane[..., 2]
-    share = np.concatenate([share, 1 - share.sum(1, keepdims=True)], axis=1)  # (N, 3)
-    inside = share.min(axis=1) >= -_SLACK
-    face, share = face[inside], share[inside]
-    place = row[inside] * width + column[inside]  # (N,)
-    away = (depth[faces[face]] * share).sum(1).astype(np.float32)  # (N,)
+    face, place, first, second = _fragments(points, faces, height, width, cull)
+    third = 1 - first - second  # (N,)
+    corner = depth[faces]  # (F, 3)
+    away = first * corner[face, 0] + second * corner[face, 1] + third * corner[face, 2]
+    away = away.astype(np.float32)
     nearest = np.full(height * width, np.inf, np.float32)
     np.minimum.at(nearest, place, away)
-    seen = away == nearest[place]
+    seen = np.flatnonzero(away == nearest[place])
     shown = np.full(height * width, -1, np.int64)
     where = np.zeros((height * width, 3), np.float32)
     shown[place[seen]] = face[seen]
-    where[place[seen]] = share[seen]
+    where[place[seen]] = np.stack([first[seen], second[seen], third[seen]], axis=1)
     return Raster(shown.reshape(height, width), where.reshape(height, width, 3), nearest.reshape(height, width))
+
+
+def silhouette(points: np.ndarray, faces: np.ndarray, height: int, width: int) -> np.ndarray:
+    """Whether each pixel centre is covered by a closed body (H, W) bool; quicker than `rasterise`, same arguments."""
+    covered = np.zeros(height * width, bool)
+    covered[_fragments(points, faces, height, width, cull=True)[1]] = True
+    return covered.reshape(height, width)
 
 
 def correct_perspective(raster: Raster, depth: np.ndarray, faces: np.ndarray) -> Raster:
@@ -70,10 +72,10 @@ def correct_perspective(raster: Raster, depth: np.ndarray, faces: np.ndarray) ->
     """
     covered = raster.covered
     nearness = raster.barycentric[covered] / depth[faces[raster.face[covered]]]  # (N, 3)
-    total = nearness.sum(1, keepdims=True)
+    total = np.einsum("nk->n", nearness)
     barycentric, away = raster.barycentric.copy(), raster.depth.copy()
-    barycentric[covered] = nearness / total
-    away[covered] = 1 / total[:, 0]
+    barycentric[covered] = nearness / total[:, None]
+    away[covered] = 1 / total
     return Raster(raster.face, barycentric, away)
 
 
@@ -84,32 +86,41 @@ def draw_surface(raster: Raster, chart: Chart) -> tuple[np.ndarray, np.ndarray]:
     part = np.zeros(raster.face.shape, np.uint8)
     part[covered] = chart.part[face]
     uv = np.zeros((*raster.face.shape, 2), np.uint8)
-    place = (chart.uv[face] * raster.barycentric[covered][..., None]).sum(1)  # (N, 2), 0..1
+    place = np.einsum("nkc,nk->nc", chart.uv[face], raster.barycentric[covered])  # (N, 2), 0..1
     uv[covered] = np.clip(place * 255 + 0.5, 0, 255)
     return part, uv
 
 
-def _barycentric_planes(corner: np.ndarray, cull: bool) -> np.ndarray:
-    """First two barycentric coordinates as planes a x + b y + c over the picture: (F, 2, 3); nan where not drawn."""
+def _fragments(
+    points: np.ndarray, faces: np.ndarray, height: int, width: int, cull: bool
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Every pixel centre in every triangle: face, row * width + column, first two barycentric shares, each (N,)."""
+    corner = points[faces].astype(np.float64)  # (F, 3, 2)
     (ax, ay), (bx, by), (cx, cy) = corner[:, 0].T, corner[:, 1].T, corner[:, 2].T
     area = (bx - ax) * (cy - ay) - (by - ay) * (cx - ax)  # twice; below 0 for triangles that face the camera (y down)
     drawn = area < -1e-9 if cull else np.abs(area) > 1e-9
-    scale = np.where(drawn, area, np.nan)
-    first = np.stack([by - cy, cx - bx, bx * cy - by * cx], axis=1) / scale[:, None]
-    second = np.stack([cy - ay, ax - cx, cx * ay - cy * ax], axis=1) / scale[:, None]
-    return np.stack([first, second], axis=1)
+    scale = 1 / np.where(drawn, area, 1.0)
+    face, row, column = _candidates(corner, drawn, height, width)
+    x, y = column + 0.5, row + 0.5  # (N,), pixel centres
+    first = ((by - cy) * scale)[face] * x + ((cx - bx) * scale)[face] * y + ((bx * cy - by * cx) * scale)[face]
+    second = ((cy - ay) * scale)[face] * x + ((ax - cx) * scale)[face] * y + ((cx * ay - cy * ax) * scale)[face]
+    inside = np.flatnonzero((first >= -_SLACK) & (second >= -_SLACK) & (first + second <= 1 + _SLACK))
+    return face[inside], row[inside] * width + column[inside], first[inside], second[inside]
 
 
 def _candidates(
     corner: np.ndarray, drawn: np.ndarray, height: int, width: int
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """List every pixel centre in every triangle's box: face, row, column, each (N,) int64."""
-    low, high = np.ceil(corner.min(1) - 0.5), np.floor(corner.max(1) - 0.5)  # (F, 2)
-    low = np.clip(low, 0, [width, height]).astype(np.int64)
-    high = np.clip(high, -1, [width - 1, height - 1]).astype(np.int64)
-    size = np.maximum(high - low + 1, 0) * drawn[:, None]  # (F, 2), columns and rows
-    number = size[:, 0] * size[:, 1]
-    face = np.repeat(np.arange(len(corner)), number)
-    index = np.arange(number.sum()) - np.repeat(np.cumsum(number) - number, number)
-    columns = size[face, 0]
-    return face, low[face, 1] + index // columns, low[face, 0] + index % columns
+    x, y = corner[..., 0], corner[..., 1]
+    left, top = (np.minimum(np.minimum(axis[:, 0], axis[:, 1]), axis[:, 2]) for axis in (x, y))
+    right, bottom = (np.maximum(np.maximum(axis[:, 0], axis[:, 1]), axis[:, 2]) for axis in (x, y))
+    left, top = (np.maximum(np.ceil(edge - 0.5), 0).astype(np.int64) for edge in (left, top))
+    columns = np.minimum(np.floor(right - 0.5), width - 1).astype(np.int64) - left + 1
+    rows = np.minimum(np.floor(bottom - 0.5), height - 1).astype(np.int64) - top + 1
+    kept = np.flatnonzero(drawn & (columns > 0) & (rows > 0))
+    columns, number = columns[kept], columns[kept] * rows[kept]
+    box = np.repeat(np.arange(len(kept)), number)
+    index = np.arange(len(box)) - (np.cumsum(number) - number)[box]
+    down = index // columns[box]
+    return kept[box], top[kept][box] + down, left[kept][box] + index - down * columns[box]

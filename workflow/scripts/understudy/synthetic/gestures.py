@@ -1,0 +1,55 @@
+"""Gestures of the arms: where upper and lower arm point, seen from the trunk."""
+
+from functools import lru_cache
+
+import numpy as np
+
+from understudy.body.model import Body
+from understudy.body.rotation import rotation, rotation_between
+
+# Of the left arm, the right one mirrors them; rows: upper arm, lower arm; x left, -y front, z up; any length.
+# The hands keep ten centimetres before the trunk of every build and stay below the top of the head.
+GESTURES = {
+    "down": np.array([[0.30, 0.05, -1.0], [0.15, -0.25, -1.0]]),
+    "back": np.array([[0.25, 0.35, -1.0], [0.12, -0.10, -1.0]]),
+    "swing": np.array([[0.25, -0.50, -1.0], [0.05, -1.0, 0.10]]),
+    "side": np.array([[1.0, -0.15, -0.10], [1.0, -0.45, 0.10]]),
+    "front": np.array([[0.35, -1.0, -0.25], [0.10, -1.0, 0.20]]),
+    "high": np.array([[1.0, -0.25, -0.05], [0.40, -0.35, 0.90]]),
+    "wave": np.array([[0.90, -0.30, -0.35], [0.55, -0.35, 0.90]]),
+    "low": np.array([[0.45, -0.55, -0.90], [0.25, -0.80, -0.60]]),
+    "chest": np.array([[0.75, -0.30, -0.75], [-0.55, -0.75, 0.45]]),
+    "cross": np.array([[0.05, -0.70, -0.80], [-1.0, -0.32, 0.05]]),
+    "high_cross": np.array([[0.02, -1.0, -0.40], [-1.0, -0.30, 0.28]]),
+}
+GESTURES = {name: arm / np.linalg.norm(arm, axis=1, keepdims=True) for name, arm in GESTURES.items()}
+DOWN = GESTURES["down"]
+
+
+def arm_rotations(side: str, arm: np.ndarray, wrist_deg: float) -> dict[str, np.ndarray]:
+    """Rotations of shoulder, elbow and wrist, relative to their parents.
+
+    Args:
+        side: "L" or "R".
+        arm: (2, 3), directions of upper and lower arm seen from the trunk, any length.
+        wrist_deg: bend of the wrist.
+    """
+    upper_rest, lower_rest = _rest_directions(side)
+    upper = rotation_between(upper_rest, arm[0])
+    lower = rotation_between(lower_rest, upper.T @ arm[1])
+    return {
+        f"upperarm01.{side}": upper,
+        f"lowerarm01.{side}": lower,
+        f"wrist.{side}": rotation((1, 0, 0), wrist_deg),
+    }
+
+
+@lru_cache(maxsize=2)
+def _rest_directions(side: str) -> tuple[np.ndarray, np.ndarray]:
+    """Where upper and lower arm of the neutral build point at rest: two (3,)."""
+    body = Body("neutral")
+    shoulder, elbow, wrist = (
+        body.heads[body.bones.index(f"{name}.{side}")].astype(np.float64)
+        for name in ("upperarm01", "lowerarm01", "wrist")
+    )
+    return elbow - shoulder, wrist - elbow
