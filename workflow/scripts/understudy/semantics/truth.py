@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from fractions import Fraction
 from pathlib import Path
 
 import h5py
@@ -10,7 +11,6 @@ import numpy as np
 from understudy.errors import BackendError
 from understudy.layouts import open_file
 from understudy.video.frames import Frames
-from understudy.video.source import SourceVideo
 
 FILE = "truth.h5"
 
@@ -24,7 +24,8 @@ class Truth:
 
     def __init__(self, file: h5py.File, frames: Frames):
         self.file, self.frames = file, frames
-        self.rows = _source_rows(frames, len(file["body"]))
+        source_rate = Fraction(*(int(file.attrs[f"rate_{part}"]) for part in ("numerator", "denominator")))
+        self.rows = _source_rows(frames, source_rate, len(file["body"]))
         left, top, _, _ = frames.crop
         self._origin = np.array([left, top])
         self._scale = np.array([frames.attrs["scale_x"], frames.attrs["scale_y"]], np.float64)
@@ -91,9 +92,8 @@ def open_truth(frames: Frames) -> Iterator[Truth]:
         yield Truth(file, frames)
 
 
-def _source_rows(frames: Frames, rows: int) -> np.ndarray:
+def _source_rows(frames: Frames, source_rate: Fraction, rows: int) -> np.ndarray:
     """Row of the source on display in each frame: (T,) int; the choice of `video.timing.at_constant_rate`."""
-    source_rate = SourceVideo(frames.source).rate
     offset = 1 / (2 * max(frames.rate, source_rate))
     start = frames.attrs["start_s"]
     shown = [int((start + tick / frames.rate + offset) * source_rate) for tick in range(len(frames))]

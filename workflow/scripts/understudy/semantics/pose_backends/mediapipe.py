@@ -9,6 +9,7 @@ import numpy as np
 
 from understudy.semantics.joints import BODY
 from understudy.semantics.pose_backends._contract import FramePose
+from understudy.semantics.pose_backends._landmark_bias import correct_bias
 from understudy.settings import PoseSettings
 from understudy.video.frames import Frames
 
@@ -139,6 +140,7 @@ def map_body(landmarks: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         toe, heel, small = (BODY[f"{side}_{joint}"] for joint in ("big_toe", "heel", "small_toe"))
         place[small] += SMALL_TOE_BACK * (place[heel] - place[toe]) + SMALL_TOE_OUT * sign * outwards
         score[small] *= 0.5
+    place = correct_bias(place)
     depth = place[:, 2] - place[BODY["mid_hip"], 2]
     return np.column_stack([place[:, :2], score]).astype(np.float32), depth.astype(np.float32)
 
