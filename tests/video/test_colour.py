@@ -78,3 +78,27 @@ def test_pixels_that_are_not_square_are_stretched():
     wide = to_rgb(frame, colour_of(frame), frame.height, round(frame.width * Fraction(4, 3)))
     assert wide.shape == (64, 128, 3)
     assert np.abs(wide[8, 10] - COLOURS[0, 0]).max() <= 3
+
+
+def test_smaller_pictures_are_averaged():
+    stripes = np.full((1, 64, 3), (126.0, 128, 128))
+    stripes[:, ::2, 0] = 226
+    luma = stripes[..., 0].repeat(64, 0)
+    frame = av.VideoFrame.from_ndarray(
+        np.concatenate([luma, np.full((32, 64), 128.0)]).astype(np.uint8), format="yuv420p"
+    )
+    small = to_rgb(frame, colour_of(frame), 32, 32)
+    assert np.abs(small - (176 - 16) * 255 / 219).max() <= 1
+
+
+def test_a_patch_stays_in_place_when_scaled():
+    """Luma and chroma of a scaled picture must not be shifted: points of the source are carried along."""
+    planes = np.full((12, 12, 3), (60.0, 128, 128))
+    planes[5, 4] = 120, 60, 200
+    frame = frame_of(planes, 1)  # a patch of 16 px with its centre at x 72, y 88
+    small = to_rgb(frame, colour_of(frame), 72, 72).astype(float)
+    for channel in range(3):
+        weight = np.abs(small[..., channel] - small[0, 0, channel])
+        rows, columns = np.mgrid[:72, :72] + 0.5
+        centre = (weight * columns).sum() / weight.sum(), (weight * rows).sum() / weight.sum()
+        assert centre == pytest.approx((27, 33), abs=0.15)

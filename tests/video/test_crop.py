@@ -1,10 +1,14 @@
 """The rectangle of the source that becomes a frame."""
 
+from fractions import Fraction
+
+import cv2
 import numpy as np
 import pytest
 
 from understudy.clips import Clip
 from understudy.errors import VideoError
+from understudy.video.backends._contract import SourceFrame
 from understudy.video.crop import View, view_of
 
 
@@ -13,40 +17,68 @@ def view(left, top, wide, high, height, width, out_height=256, crop="person") ->
     return view_of(area, height, width, out_height, Clip("a", "a.mp4", 0, 0, "largest", crop))
 
 
+def still(picture: np.ndarray) -> SourceFrame:
+    """Make a frame of a source that is scaled by plain averaging."""
+
+    def scaled(height: int, width: int) -> np.ndarray:
+        return cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA)
+
+    return SourceFrame(Fraction(0), Fraction(1), scaled, *picture.shape[:2])
+
+
 def test_a_picture_that_fits_is_taken_whole():
-    assert view(0, 0, 256, 256, 256, 256) == View(0, 0, 256, 256, 256, 256)
+    found = view(0, 0, 256, 256, 256, 256)
+    assert (found.crop, found.scale) == ((0, 0, 256, 256), (1, 1))
+    found = view(0, 0, 1280, 960, 960, 1280, out_height=480)
+    assert (found.crop, found.scale, found.out_width) == ((0, 0, 1280, 960), (0.5, 0.5), 640)
 
 
+@pytest.mark.parametrize("out_height", [128, 256, 1024])
 @pytest.mark.parametrize("seed", range(20))
-def test_scale_is_the_same_both_ways_and_the_middle_stays(seed):
+def test_scale_is_the_same_both_ways_and_the_middle_stays(seed, out_height):
     noise = np.random.default_rng(seed)
-    high, wide = noise.uniform(200, 700), noise.uniform(150, 600)
+    high, wide = noise.uniform(300, 700), noise.uniform(200, 600)
     left, top = noise.uniform(400, 900), noise.uniform(0, 1080 - high)
-    found = view(left, top, wide, high, 1080, 1920)
+    found = view(left, top, wide, high, 1080, 1920, out_height)
     assert found.out_width % 32 == 0
-    assert found.out_height == 256
-    assert abs(found.out_width - wide / high * 256) <= 17
-    assert (found.width / found.out_width) / (found.height / 256) == pytest.approx(1, abs=0.6 / found.width)
-    assert found.left + found.width / 2 == pytest.approx(left + wide / 2, abs=1)
-    assert found.top + found.height / 2 == pytest.approx(top + high / 2, abs=1)
+    assert found.out_height == out_height
+    assert abs(found.out_width - wide / high * out_height) <= 17
+    assert found.scale[0] / found.scale[1] == pytest.approx(1, abs=1.2 / min(found.width, found.scaled_height))
+    assert found.scale[1] * round(high) == pytest.approx(out_height, rel=0.002)
+    assert found.crop[0] + found.crop[2] / 2 == pytest.approx(left + wide / 2, abs=1 / min(found.scale[0], 1))
+    assert found.crop[1] + found.crop[3] / 2 == pytest.approx(top + high / 2, abs=1 / min(found.scale[1], 1))
+
+
+@pytest.mark.parametrize("high", [200, 250, 256, 300, 700])
+def test_a_point_lies_where_crop_and_scale_say(high):
+    picture = np.zeros((720, 640, 3), np.uint8)
+    picture[96:104, 200:208] = 255  # centre 204, 100
+    found = view(60, 10, min(high, 500), high, 720, 640)
+    rows, columns = np.mgrid[: found.out_height, : found.out_width] + 0.5
+    weight = found.cut(still(picture)).mean(2)
+    centre = (weight * columns).sum() / weight.sum(), (weight * rows).sum() / weight.sum()
+    expected = (204 - found.crop[0]) * found.scale[0], (100 - found.crop[1]) * found.scale[1]
+    assert centre == pytest.approx(expected, abs=0.1)
 
 
 def test_a_widened_rectangle_is_moved_inside():
-    found = view(0, 0, 100, 256, 256, 640)  # 100 px become 96, at the left border
+    found = view(0, 0, 100, 256, 256, 640)  # 100 px become 96, about the same middle
     assert (found.left, found.width) == (2, 96)
-    found = view(0, 0, 120, 256, 256, 640)  # 120 become 128: 4 px to the left of the picture
+    found = view(0, 0, 120, 256, 256, 640)  # 120 become 128, which would begin 4 px left of the picture
     assert (found.left, found.width) == (0, 128)
 
 
 def test_a_tie_takes_the_side_that_needs_no_padding():
-    assert view(0, 0, 1080, 1920, 1920, 1080) == View(60, 0, 960, 1920, 128, 256)
+    found = view(0, 0, 1080, 1920, 1920, 1080)
+    assert found.crop == (60, 0, 960, 1920)
+    assert found.out_width == 128
 
 
 def test_a_picture_too_narrow_is_padded_on_both_sides():
     found = view(0, 0, 150, 256, 256, 150)
     assert (found.left, found.width, found.out_width) == (-5, 160, 160)
     picture = np.arange(150, dtype=np.uint8)[None, :, None].repeat(256, 0).repeat(3, 2)
-    cut = found.cut(picture)
+    cut = found.cut(still(picture))
     assert cut[0, :6, 0].tolist() == [0, 0, 0, 0, 0, 0]
     assert cut[0, 5:155, 0].tolist() == list(range(150))
     assert cut[0, -5:, 0].tolist() == [149] * 5
@@ -54,8 +86,8 @@ def test_a_picture_too_narrow_is_padded_on_both_sides():
 
 def test_a_person_near_the_border_is_moved_inside():
     found = view(-40, -30, 200, 400, 1080, 1920)
-    assert (found.left, found.top) == (0, 0)
-    assert found.height == 400
+    assert found.crop[:2] == (0, 0)
+    assert found.crop[3] == pytest.approx(400, abs=1)
 
 
 def test_a_rectangle_of_the_table_outside_names_the_size():
@@ -63,16 +95,8 @@ def test_a_rectangle_of_the_table_outside_names_the_size():
         view(1800, 0, 200, 400, 1080, 1920, crop="1800,0,200,400")
 
 
-def test_smaller_pictures_are_averaged():
-    stripes = np.zeros((512, 512, 3), np.uint8)
-    stripes[:, ::2] = 200
-    cut = view(0, 0, 512, 512, 512, 512).cut(stripes)
-    assert cut.shape == (256, 256, 3)
-    assert np.abs(cut.astype(int) - 100).max() <= 1
-
-
 def test_larger_pictures_are_interpolated():
     ramp = np.arange(64, dtype=np.uint8)[None, :, None].repeat(64, 0).repeat(3, 2) * np.uint8(4)
-    cut = view(0, 0, 64, 64, 64, 64).cut(ramp)
+    cut = view(0, 0, 64, 64, 64, 64).cut(still(ramp))
     assert cut.shape == (256, 256, 3)
     assert np.abs(np.diff(cut[128, 8:-8, 0].astype(int))).max() <= 2

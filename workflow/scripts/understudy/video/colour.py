@@ -8,8 +8,8 @@ from av.video.reformatter import ColorPrimaries, ColorRange, Colorspace, ColorTr
 
 FULL, LIMITED = ColorRange.JPEG, ColorRange.MPEG
 
-# plain bilinear truncates and comes out 1 to 2 levels too dark; these flags round, and interpolate chroma
-_CAREFUL = Interpolation.BILINEAR | Interpolation.FULL_CHR_H_INT | Interpolation.ACCURATE_RND
+# without these flags results are truncated, 1 to 2 levels too dark, and chroma is repeated instead of interpolated
+_CAREFUL = Interpolation.FULL_CHR_H_INT | Interpolation.ACCURATE_RND
 
 # number of the matrix in ITU-T H.273 -> our name, number in swscale
 _MATRICES = {
@@ -58,11 +58,15 @@ def to_rgb(frame: av.VideoFrame, colour: Colour, height: int, width: int) -> np.
     Args:
         frame: as decoded, in any pixel format.
         colour: from `colour_of` of the video's first frame.
-        height, width: size of the result; differs from the frame's where its pixels are not square.
+        height, width: size of the result; smaller pictures are averaged over their area, larger ones bicubic.
 
     Returns:
         (H, W, 3) uint8.
     """
+    if (height, width) == (frame.height, frame.width):
+        way = Interpolation.BILINEAR  # for chroma
+    else:
+        way = Interpolation.AREA if height * width < frame.height * frame.width else Interpolation.BICUBIC
     planes = frame.reformat(
         width=width,
         height=height,
@@ -71,7 +75,7 @@ def to_rgb(frame: av.VideoFrame, colour: Colour, height: int, width: int) -> np.
         dst_colorspace=colour.number,
         src_color_range=colour.range,
         dst_color_range=FULL,
-        interpolation=_CAREFUL,
+        interpolation=way | _CAREFUL,
         threads=1,
     )
     return planes.to_ndarray()
@@ -92,7 +96,7 @@ def to_video(rgb: np.ndarray) -> av.VideoFrame:
         dst_color_range=LIMITED,
         dst_color_trc=ColorTrc.BT709,
         dst_color_primaries=ColorPrimaries.BT709,
-        interpolation=_CAREFUL | Interpolation.FULL_CHR_H_INP,
+        interpolation=Interpolation.BILINEAR | _CAREFUL | Interpolation.FULL_CHR_H_INP,
         threads=1,
     )
 

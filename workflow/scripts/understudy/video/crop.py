@@ -9,6 +9,7 @@ import numpy as np
 
 from understudy.clips import Clip
 from understudy.errors import VideoError
+from understudy.video.backends._contract import SourceFrame
 
 logger = logging.getLogger(__name__)
 
@@ -18,33 +19,55 @@ SMALLEST_PX = 32
 
 @dataclass(frozen=True)
 class View:
-    """A rectangle of the upright source (whole pixels; it may reach over the picture's sides) and its frame size."""
+    """A rectangle of the source and the size of its frames.
 
+    The source is scaled as a whole first, where that makes it smaller: the cheapest way, by the video's own planes.
+    The rectangle counts in whole pixels of the scaled source and may reach over its left and right side.
+
+    Attributes:
+        source_height, source_width: of the upright source.
+        scaled_height, scaled_width: of the scaled source.
+        left, top, width, height: the rectangle in it.
+        out_height, out_width: size of the frames; larger than the rectangle where a small one is enlarged.
+    """
+
+    source_height: int
+    source_width: int
+    scaled_height: int
+    scaled_width: int
     left: int
     top: int
     width: int
     height: int
-    out_width: int
     out_height: int
+    out_width: int
 
-    def cut(self, picture: np.ndarray) -> np.ndarray:
-        """Cut the rectangle out of a picture and scale it: averaged when smaller, bicubic when larger.
+    @property
+    def scale(self) -> tuple[float, float]:
+        """Frame pixels per pixel of the upright source, along x and y."""
+        across = self.out_width / self.width * self.scaled_width / self.source_width
+        down = self.out_height / self.height * self.scaled_height / self.source_height
+        return across, down
 
-        Args:
-            picture: (H, W, 3) uint8, the upright source.
+    @property
+    def crop(self) -> tuple[float, float, float, float]:
+        """Left, top, width, height of the rectangle in pixels of the upright source."""
+        across, down = self.source_width / self.scaled_width, self.source_height / self.scaled_height
+        return self.left * across, self.top * down, self.width * across, self.height * down
 
-        Returns:
-            (out_height, out_width, 3) uint8; outside of the picture its border pixels are repeated.
+    def cut(self, frame: SourceFrame) -> np.ndarray:
+        """Make the frame of a clip, (out_height, out_width, 3) uint8, from a picture of the source.
+
+        Outside of the picture its border pixels are repeated.
         """
-        width = picture.shape[1]
-        left, right = max(-self.left, 0), max(self.left + self.width - width, 0)
+        picture = frame.scaled(self.scaled_height, self.scaled_width)
+        left, right = max(-self.left, 0), max(self.left + self.width - self.scaled_width, 0)
         inside = picture[self.top : self.top + self.height, max(self.left, 0) : self.left + self.width]
         if left or right:
             inside = cv2.copyMakeBorder(inside, 0, 0, left, right, cv2.BORDER_REPLICATE)
         if inside.shape[:2] == (self.out_height, self.out_width):
             return np.ascontiguousarray(inside)
-        way = cv2.INTER_AREA if self.height >= self.out_height else cv2.INTER_CUBIC
-        return cv2.resize(inside, (self.out_width, self.out_height), interpolation=way)
+        return cv2.resize(inside, (self.out_width, self.out_height), interpolation=cv2.INTER_CUBIC)
 
 
 def view_of(crop: Mapping[str, float], height: int, width: int, out_height: int, clip: Clip) -> View:
@@ -52,7 +75,7 @@ def view_of(crop: Mapping[str, float], height: int, width: int, out_height: int,
 
     The frame's width is the multiple nearest to the rectangle's shape; the rectangle is widened or narrowed
     about its centre to match, and moved inside the picture. Only where the picture is too narrow for it does
-    it reach over both sides.
+    it reach over both sides. Both scales agree to half a pixel over the whole picture.
 
     Args:
         crop: left, top, width, height in pixels of the upright source.
@@ -64,9 +87,32 @@ def view_of(crop: Mapping[str, float], height: int, width: int, out_height: int,
         VideoError: a rectangle written in the clip table does not lie in the picture, or is tiny.
     """
     left, top, wide, high = (float(crop[name]) for name in ("left", "top", "width", "height"))
-    own = clip.crop not in ("person", "none")
+    _check(left, top, wide, high, height, width, clip)
+    middle_x, middle_y = left + wide / 2, top + high / 2
+    wide, high = min(wide, width), min(round(high), height)
+    out_width = _frame_width(wide / high * out_height, width / high * out_height)
+    scale = min(out_height / high, 1)
+    scaled_height, scaled_width = round(height * scale), round(width * scale)
+    if scale < 1:
+        wide, high = out_width, out_height
+    else:
+        wide = round(high * out_width / out_height)
+    if wide > scaled_width:
+        logger.info(
+            "%s: the picture is too narrow for a frame of %d px by %d px; its border pixels are repeated at both sides",
+            clip.clip,
+            out_width,
+            (wide - scaled_width) * out_width / wide,
+        )
+    left = _place(middle_x * scaled_width / width, wide, scaled_width)
+    top = _place(middle_y * scaled_height / height, high, scaled_height)
+    return View(height, width, scaled_height, scaled_width, left, top, wide, high, out_height, out_width)
+
+
+def _check(left: float, top: float, wide: float, high: float, height: int, width: int, clip: Clip) -> None:
+    given = clip.crop not in ("person", "none")
     outside = left < -0.5 or top < -0.5 or left + wide > width + 0.5 or top + high > height + 0.5
-    if own and outside:
+    if given and outside:
         raise VideoError(
             f"The clip '{clip.clip}' is cropped to {clip.crop} (left,top,width,height), which does not lie inside the "
             f"picture of {width}x{height} pixels; correct crop in the clip table."
@@ -76,19 +122,6 @@ def view_of(crop: Mapping[str, float], height: int, width: int, out_height: int,
             f"The clip '{clip.clip}' is cropped to {wide:.0f}x{high:.0f} pixels of {width}x{height}, expected at least "
             f"{SMALLEST_PX} each way; correct crop in the clip table."
         )
-    middle_x, middle_y = left + wide / 2, top + high / 2
-    wide, high = min(wide, width), min(round(high), height)
-    out_width = _frame_width(wide / high * out_height, width / high * out_height)
-    wide = round(high * out_width / out_height)
-    view = View(_place(middle_x, wide, width), _place(middle_y, high, height), wide, high, out_width, out_height)
-    if wide > width:
-        logger.info(
-            "%s: the picture is %d px wide, its frame needs %d; border pixels are repeated at both sides",
-            clip.clip,
-            width,
-            wide,
-        )
-    return view
 
 
 def _frame_width(wanted: float, room: float) -> int:

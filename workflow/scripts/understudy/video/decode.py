@@ -51,7 +51,7 @@ def _write_frames(writer: layouts.Writer, source: SourceVideo, view: View, rate:
     shown, picture = None, None
     for frame in at_constant_rate(source.frames(start_s), rate, source.rate, start_s, end_s):
         if frame is not shown:
-            shown, picture = frame, view.cut(frame.picture())
+            shown, picture = frame, view.cut(frame)
         writer.append(rgb=picture)
         progress.step()
     if progress.frames < 2:
@@ -79,9 +79,9 @@ def _attributes(source: SourceVideo, view: View, rate: Fraction, clip: Clip) -> 
         "rate_denominator": rate.denominator,
         "source": str(source.path),
         "source_sha256": source.sha256(),
-        "crop": [view.left, view.top, view.width, view.height],
-        "scale_x": view.out_width / view.width,
-        "scale_y": view.out_height / view.height,
+        "crop": list(view.crop),
+        "scale_x": view.scale[0],
+        "scale_y": view.scale[1],
         "rotation_deg": source.facts.rotation_deg,
         "mirrored": source.facts.mirrored,
         "colour_matrix": source.facts.colour_matrix,
@@ -115,15 +115,8 @@ def _log_source(source: SourceVideo, view: View, rate: Fraction, clip: Clip) -> 
         facts.colour_range,
     )
     logger.info(
-        "%s: rectangle of %dx%d px at %d, %d becomes %dx%d px at %.3f frames/s",
-        clip.clip,
-        view.width,
-        view.height,
-        view.left,
-        view.top,
-        view.out_width,
-        view.out_height,
-        rate,
+        "%s: rectangle of %.0fx%.0f px at %.0f, %.0f becomes %dx%d px at %.3f frames/s",
+        *(clip.clip, *view.crop[2:], *view.crop[:2], view.out_width, view.out_height, rate),
     )
     if facts.interlaced:
         logger.info(

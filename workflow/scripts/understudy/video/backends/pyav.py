@@ -4,6 +4,7 @@ import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
 
 import av
@@ -65,7 +66,8 @@ class Backend:
                 stamp = _stamp(frame, self._origin + time_s + 1 / self.facts.rate) - self._origin
                 time_s = max(stamp, time_s)
                 duration = (frame.duration or 0) * frame.time_base
-                yield SourceFrame(time_s, duration, lambda frame=frame: self._picture(frame))
+                scaled = partial(self._scaled, frame)
+                yield SourceFrame(time_s, duration, scaled, self.facts.height, self.facts.width)
 
     def _decode(self, container: av.container.InputContainer, stream: av.VideoStream) -> Iterator[av.VideoFrame]:
         """Decode all frames; damaged data ends it, but for what stands before the first whole picture."""
@@ -87,10 +89,8 @@ class Backend:
                 last = frame
                 yield frame
 
-    def _picture(self, frame: av.VideoFrame) -> np.ndarray:
-        height, width = self._size
-        rgb = to_rgb(frame, self._colour, height, width)
-        return self._upright.turn(rgb)
+    def _scaled(self, frame: av.VideoFrame, height: int, width: int) -> np.ndarray:
+        return self._upright.turn(to_rgb(frame, self._colour, *self._upright.size(height, width)))
 
     @contextmanager
     def _open(self) -> Iterator[tuple[av.container.InputContainer, av.VideoStream]]:
