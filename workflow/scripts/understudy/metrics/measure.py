@@ -2,7 +2,6 @@
 
 import logging
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict
 from itertools import islice, tee
 from pathlib import Path
 from typing import Any
@@ -141,7 +140,10 @@ def measure_transfer(
                 record["figures"] = _transfer_figures(film, clip, exact, training, choice, settings)
                 record["joints"] = _joint_figures(poses, valid, exact)
     write_record(metrics, record)
-    log_table("transfer", record.get("figures", {}) | {"joints": record.get("joints", {})} | record["steadiness"])
+    for title in ("figures", "steadiness"):
+        log_table(title, record.get(title, {}))
+    for title in ("joints", "coverage"):
+        log_table(title, {"driving maps": record.get(title, {})})
 
 
 def _protocol(own: Iterable[str], settings: MetricsSettings) -> list[str]:
@@ -193,15 +195,19 @@ def _transfer_figures(
     return {"transfer": series.figures(), **yardsticks}
 
 
-def _joint_figures(poses: np.ndarray, valid: np.ndarray, exact: Truth) -> dict[str, float]:
+def _joint_figures(poses: np.ndarray, valid: np.ndarray, exact: Truth) -> dict[str, float | None]:
     """Measure the driving maps' joints (T, 25, 3) against the true ones, both in the performer's frame pixels."""
     true = np.stack([exact.joints("body", number)[0] for number in range(len(poses))])
     height = body_height(true)
     driven, wanted = poses[valid][:, list(JOINTS_17)], true[valid][:, list(JOINTS_17)]
-    figures = asdict(joint_error(driven, wanted, height)) | {
-        "pck_5_percent": pck(driven, wanted, CORRECT_SHARE, height)
+    error = joint_error(driven, wanted, height)
+    figures = {
+        "joint_error_median_percent": error.median_percent,
+        "joint_error_p95_percent": error.p95_percent,
+        "missing_joints_share": error.missing_share,
+        "pck_5_percent_share": pck(driven, wanted, CORRECT_SHARE, height),
     }
-    return {name: round(value, 4) for name, value in figures.items() if np.isfinite(value)}
+    return {name: round(value, 4) if np.isfinite(value) else None for name, value in figures.items()}
 
 
 def _driving_poses(driving: Path) -> tuple[np.ndarray, np.ndarray]:

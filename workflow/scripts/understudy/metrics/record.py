@@ -19,8 +19,10 @@ def write_record(path: Path, record: Mapping[str, Any]) -> None:
 
 
 def log_table(title: str, rows: Mapping[str, Mapping[str, Any]]) -> None:
-    """Log a Markdown table: a line per row, a column per figure that any row has."""
+    """Log a Markdown table: a line per row, a column per figure that any row has; without figures nothing."""
     names = list(dict.fromkeys(name for figures in rows.values() for name in figures))
+    if not names:
+        return
     lines = [f"| {title} | {' | '.join(names)} |", "|---" * (len(names) + 1) + "|"]
     for row, figures in rows.items():
         cells = ["-" if figures.get(name) is None else str(figures[name]) for name in names]
