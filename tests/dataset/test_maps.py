@@ -3,7 +3,17 @@ import pytest
 import torch
 
 from handmade import block_surface, standing_track
-from understudy.dataset.maps import Figure, chosen_samples, compact_map, join_maps, network_size, scaled_joints
+from understudy.dataset.maps import (
+    CompactMap,
+    Figure,
+    NetworkSize,
+    chosen_samples,
+    compact_map,
+    join_maps,
+    network_figure,
+    network_size,
+    scaled_joints,
+)
 from understudy.errors import TrainingError
 from understudy.semantics.drawing import draw_pose
 
@@ -18,6 +28,11 @@ def test_network_height_must_be_a_power_of_two_down():
     assert network_size(64, 256, 384).factor == 4
     with pytest.raises(TrainingError, match="may be 256, 128, 64, 32"):
         network_size(100, 256, 384)
+
+
+def draw(stored: Figure, before: Figure | None, size: NetworkSize) -> CompactMap:
+    """The map of stored figures."""
+    return compact_map(network_figure(stored, size), before and network_figure(before, size), size)
 
 
 @pytest.mark.parametrize("there", [1, 2, 3, 4, 6, 8])
@@ -35,21 +50,21 @@ def test_maps_hold_only_part_numbers_that_were_there():
     chance = np.random.default_rng(0)
     base = figure(32)
     part = chance.choice([0, 1, 24], size=(128, 128)).astype(np.uint8)
-    drawn = compact_map(Figure(base.body, base.face, base.hands, part, base.uv), None, network_size(16, 64, 64))
+    drawn = draw(Figure(base.body, base.face, base.hands, part, base.uv), None, network_size(16, 64, 64))
     assert drawn.part.shape == (32, 32)
     assert set(np.unique(drawn.part)) == {0, 1, 24}
 
 
 def test_border_of_a_part_is_a_share_of_the_pixel():
     # The block's left edge lies at 32.5 - 0.2 * 64 = 19.7 px: half of the two samples of column 19 are covered.
-    drawn = compact_map(figure(32.5), None, network_size(64, 64, 64))
+    drawn = draw(figure(32.5), None, network_size(64, 64, 64))
     share = (drawn.part > 0).reshape(64, 2, 64, 2).mean((1, 3))
     assert share[40, 18:21].tolist() == [0, 0.5, 1]
 
 
 def test_surface_flow_is_in_network_pixels():
     size = network_size(32, 64, 64)
-    drawn = join_maps([compact_map(figure(36), figure(30), size)])
+    drawn = join_maps([draw(figure(36), figure(30), size)])
     inside = drawn.flow_valid[0, 0] > 0
     assert inside.sum() > 100
     assert drawn.flow[0, 0][inside].median() == pytest.approx(-3, abs=0.1)
@@ -57,13 +72,13 @@ def test_surface_flow_is_in_network_pixels():
 
 
 def test_a_frame_without_past_has_no_flow():
-    drawn = join_maps([compact_map(figure(36), None, network_size(32, 64, 64))])
+    drawn = join_maps([draw(figure(36), None, network_size(32, 64, 64))])
     assert drawn.flow_valid.sum() == 0 and drawn.flow.abs().sum() == 0
 
 
 def test_batch_has_the_promised_numbers():
     size = network_size(32, 64, 64)
-    batch = join_maps([compact_map(figure(x), None, size) for x in (20, 32)])
+    batch = join_maps([draw(figure(x), None, size) for x in (20, 32)])
     assert batch.part.dtype == torch.int64 and batch.part.shape == (2, 64, 64)
     assert batch.uv.dtype == torch.float32 and batch.uv.shape == (2, 2, 64, 64)
     assert 0.9 < batch.uv.max() <= 1 and batch.uv.min() == 0
@@ -74,7 +89,7 @@ def test_batch_has_the_promised_numbers():
 
 def test_drawing_is_made_at_network_resolution():
     whole = figure(36)
-    drawing = compact_map(whole, None, network_size(32, 64, 64)).drawing
+    drawing = draw(whole, None, network_size(32, 64, 64)).drawing
     joints = [scaled_joints(each, 2) for each in (whole.body, whole.face, whole.hands)]
     assert np.array_equal(drawing, draw_pose(*joints, 32, 32).transpose(2, 0, 1))
 

@@ -36,7 +36,7 @@ class NetworkSize:
 
 @dataclass(frozen=True)
 class Figure:
-    """One row of a file: a pose and a surface in frame pixels; the surface at its file's samples.
+    """A pose and a surface: as a file's row holds them, or brought to a network's picture by `network_figure`.
 
     Attributes:
         body, face, hands: (25, 3), (70, 3), (2, 21, 3) float, x px, y px, score.
@@ -99,32 +99,38 @@ def chosen_samples(surface: np.ndarray, height: int) -> np.ndarray:
     """
     there = surface.shape[0] // height  # samples per network pixel
     kept = min(MOST_SAMPLES, there)
+    if kept == there:
+        return surface
     inside = [there * (2 * each + 1) // (2 * kept) for each in range(kept)]  # nearest to the even places
-    rows, columns = ((np.arange(size // there)[:, None] * there + inside).ravel() for size in surface.shape[:2])
-    return surface[rows[:, None], columns]
+    width, rest = surface.shape[1] // there, surface.shape[2:]
+    blocks = surface.reshape(height, there, width, there, *rest)
+    return blocks[:, inside][:, :, :, inside].reshape(height * kept, width * kept, *rest)
+
+
+def network_figure(figure: Figure, size: NetworkSize) -> Figure:
+    """Bring a file's figure to the network's picture: joints in its pixels, two samples per pixel and axis."""
+    joints = (scaled_joints(each, size.factor) for each in (figure.body, figure.face, figure.hands))
+    return Figure(*joints, *(chosen_samples(each, size.height) for each in (figure.part, figure.uv)))
 
 
 def compact_map(figure: Figure, before: Figure | None, size: NetworkSize) -> CompactMap:
     """Draw one frame's map at the network's resolution.
 
     Args:
-        figure: the frame.
+        figure: the frame, by `network_figure`.
         before: the frame before it; None at the start of a run and after a cut, where no point has a past.
         size: the network's picture.
     """
-    part, uv = (chosen_samples(each, size.height) for each in (figure.part, figure.uv))
     if before is None:
         flow = np.zeros((size.height, size.width, 2), np.float32)
         valid = np.zeros((size.height, size.width), bool)
     else:
-        part_before, uv_before = (chosen_samples(each, size.height) for each in (before.part, before.uv))
-        samples = part.shape[0] // size.height
-        flow, valid = surface_correspondence(part, uv, part_before, uv_before, samples)
-    joints = (scaled_joints(each, size.factor) for each in (figure.body, figure.face, figure.hands))
+        samples = figure.part.shape[0] // size.height
+        flow, valid = surface_correspondence(figure.part, figure.uv, before.part, before.uv, samples)
     return CompactMap(
-        part=part,
-        uv=_channels_first(uv),
-        drawing=_channels_first(draw_pose(*joints, size.height, size.width)),
+        part=figure.part,
+        uv=_channels_first(figure.uv),
+        drawing=_channels_first(draw_pose(figure.body, figure.face, figure.hands, size.height, size.width)),
         flow=_channels_first(flow.astype(np.float16)),
         flow_valid=valid[None],
     )

@@ -15,7 +15,15 @@ import torch
 from torch import Tensor
 
 from understudy.dataset.batch import ClipBatch, FrameTruth, SemanticMap
-from understudy.dataset.maps import CompactMap, Figure, compact_map, join_maps, network_size
+from understudy.dataset.maps import (
+    CompactMap,
+    Figure,
+    NetworkSize,
+    compact_map,
+    join_maps,
+    network_figure,
+    network_size,
+)
 from understudy.dataset.truth import CompactTruth, StoredTruth, compact_truth, join_flow, join_truth
 from understudy.dataset.windows import SPLITS, ClipFiles, Run, read_windows
 from understudy.errors import TrainingError
@@ -208,8 +216,8 @@ class Footage:
         return frame
 
     def _map(self, files: "_Files", row: int, has_past: bool, kind: str) -> CompactMap:
-        before = files.figure(row - 1, kind) if has_past else None
-        return compact_map(files.figure(row, kind), before, self._size)
+        before = files.figure(row - 1, kind, self._size) if has_past else None
+        return compact_map(files.figure(row, kind, self._size), before, self._size)
 
 
 class _Files:
@@ -229,13 +237,13 @@ class _Files:
         }
         return StoredTruth(self.frames["rgb"][row], self.surface["matte"][row], flows)
 
-    def figure(self, row: int, kind: str) -> Figure:
-        """Read pose and surface of one frame."""
+    def figure(self, row: int, kind: str, size: NetworkSize) -> Figure:
+        """Read pose and surface of one frame and bring them to the network's picture."""
         if (row, kind) not in self._figures:
             names = ("body_part", "body_uv") if kind == "body" else ("part", "uv")
             part, uv = (self.surface[name][row] for name in names)
             pose = (self.pose[name][row] for name in ("body", "face", "hands"))
-            self._figures[row, kind] = Figure(*pose, part, uv)
+            self._figures[row, kind] = network_figure(Figure(*pose, part, uv), size)
             while len(self._figures) > 4:
                 self._figures.popitem(last=False)
         return self._figures[row, kind]

@@ -6,7 +6,7 @@ from types import TracebackType
 from typing import Self
 
 from understudy.dataset.batch import SemanticMap
-from understudy.dataset.maps import Figure, compact_map, join_maps, network_size
+from understudy.dataset.maps import Figure, compact_map, join_maps, network_figure, network_size
 from understudy.layouts import open_file
 
 
@@ -47,6 +47,7 @@ class DrivingMaps:
         """Yield each frame's map, B = 1; the first has no past."""
         before = None
         for row in range(len(self)):
-            figure = Figure(*(self._file[name][row] for name in ("body", "face", "hands", "part", "uv")))
+            stored = Figure(*(self._file[name][row] for name in ("body", "face", "hands", "part", "uv")))
+            figure = network_figure(stored, self._size)
             yield join_maps([compact_map(figure, before, self._size)])
             before = figure

@@ -28,7 +28,7 @@ def render_transfer(
     driving_frames: Path,
     sound: Path | None,
     video: Path,
-    side_by_side: Path,
+    side_by_side_video: Path,
     settings: RenderingSettings,
     threads: int,
 ) -> None:
@@ -40,7 +40,7 @@ def render_transfer(
         driving_frames: frames.h5 of the driving clip; gives the rate, and the left picture of the second film.
         sound: sound of the driving clip; None or an empty file is silence.
         video: the film, at the generator's size.
-        side_by_side: driving clip, maps and result beside each other.
+        side_by_side_video: driving clip, maps and result beside each other.
         settings: quality of the films.
         threads: for the network, where there is no GPU.
 
@@ -54,7 +54,7 @@ def render_transfer(
         Frames(driving_frames) as frames,
         DrivingMaps(driving, generator.height_px) as maps,
         Film(video, frames.rate, settings.crf, sound) as film,
-        Film(side_by_side, frames.rate, settings.crf, sound) as wide_film,
+        Film(side_by_side_video, frames.rate, settings.crf, sound) as wide_film,
     ):
         if len(maps) != len(frames):
             raise LayoutError(

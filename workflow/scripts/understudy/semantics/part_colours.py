@@ -7,12 +7,13 @@ import numpy as np
 PARTS = 24
 GROUND = (24, 24, 28)
 SHADES = 8  # steps of U and of V across a part
+# Hue of parts 1..24 in steps of 1/24, chosen by a search so that parts that touch differ by at least four steps.
+HUES = (21, 2, 18, 9, 12, 0, 10, 3, 22, 13, 23, 15, 11, 1, 8, 17, 16, 7, 20, 5, 4, 19, 14, 6)
 
 
 def _colours() -> np.ndarray:
-    """RGB (25, 3) float32: the ground, then parts whose neighbours in number lie far apart in hue."""
-    hues = [(part * 7 % PARTS) / PARTS for part in range(PARTS)]
-    parts = [colorsys.hsv_to_rgb(hue, 0.55 + 0.2 * (part % 2), 0.95) for part, hue in enumerate(hues)]
+    """RGB (25, 3) float32: the ground, then the parts."""
+    parts = [colorsys.hsv_to_rgb(hue / PARTS, 0.6, 0.95) for hue in HUES]
     return np.float32([GROUND, *(np.multiply(part, 255) for part in parts)])
 
 
