@@ -42,6 +42,14 @@ def test_atomic_path_replaces_only_when_all_went_well(tmp_path):
     assert list(tmp_path.iterdir()) == [path]
 
 
+def test_a_file_that_a_library_wrote_for_its_owner_only_is_readable_by_others(tmp_path):
+    with atomic_path(tmp_path / "weights") as beside:
+        beside.touch(mode=0o600)
+    plain = tmp_path / "plain"
+    plain.touch()
+    assert (tmp_path / "weights").stat().st_mode == plain.stat().st_mode
+
+
 def test_backends_are_files(tmp_path, monkeypatch):
     folder = tmp_path / "some_backends"
     folder.mkdir()

@@ -12,6 +12,9 @@ from understudy.errors import UnderstudyError
 
 logger = logging.getLogger(__name__)
 
+_UMASK = os.umask(0o022)
+os.umask(_UMASK)  # reading it means setting it
+
 
 @contextmanager
 def job_log(path: str | Path) -> Iterator[None]:
@@ -57,6 +60,7 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
         yield beside
         with beside.open("rb+") as file:
             os.fsync(file.fileno())
+        beside.chmod(0o666 & ~_UMASK)  # some libraries write files that only their owner may read
         beside.replace(path)
         _sync_folder(path.parent)
     finally:
