@@ -136,10 +136,21 @@ def draw_fitted(
         (P, Q) uint8 part, 0 for none, and (P, Q, 2) uint8 U, V 0..255; P and Q are `samples` times height and width.
     """
     rest = template(build)
+    part = np.zeros((height * samples, width * samples), np.uint8)
+    uv = np.zeros((height * samples, width * samples, 2), np.uint8)
     drawn = fitted.present[rest.face_group]  # (F,)
+    faces = rest.faces[drawn]
+    if not len(faces):
+        return part, uv
     points = fitted.vertices[:, :2] * samples
-    raster = rasterise(points, fitted.vertices[:, 2], rest.faces[drawn], height * samples, width * samples)
-    return draw_surface(raster, Chart(rest.chart.part[drawn], rest.chart.uv[drawn]))
+    used = points[np.unique(faces)]
+    left, top = np.clip(np.floor(used.min(0)), 0, part.shape[::-1]).astype(int)
+    right, bottom = np.clip(np.ceil(used.max(0)), 0, part.shape[::-1]).astype(int)
+    if left < right and top < bottom:  # the rest of the picture is empty and costs time
+        raster = rasterise(points - [left, top], fitted.vertices[:, 2], faces, bottom - top, right - left)
+        window = slice(top, bottom), slice(left, right)
+        part[window], uv[window] = draw_surface(raster, Chart(rest.chart.part[drawn], rest.chart.uv[drawn]))
+    return part, uv
 
 
 class _Fit:

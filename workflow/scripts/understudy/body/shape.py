@@ -11,14 +11,15 @@ from understudy.body.fit import (
     FACE_POINTS,
     BodyShape,
     Template,
-    draw_fitted,
     face_turn,
     fit_body,
     template,
 )
+from understudy.body.raster import silhouette
 
 THICKNESSES = (0.8, 0.9, 1.0, 1.1, 1.2, 1.3, 1.45, 1.6)  # tried; the best is found between them
-SILHOUETTES = 24  # frames at most
+SILHOUETTES = 16  # frames at most
+HEAD_SPREAD = (0.85, 1.3)  # sizes of head over body that people have; others are the estimator's mistakes
 
 _TORSO = (("right_shoulder", "left_shoulder"), ("right_hip", "left_hip"))
 _BONES = tuple(
@@ -49,6 +50,7 @@ def fit_shape(figures: Sequence[Figure], mattes: Sequence[np.ndarray], build: st
     px_per_m = float(np.nanmedian(bones))
     faces = np.array([face_size(figure, rest) for figure in figures])
     head = px_per_m if np.isnan(faces).all() else float(np.nanmedian(faces))
+    head = float(np.clip(head, *(share * px_per_m for share in HEAD_SPREAD)))
     shape = BodyShape(px_per_m, 1.0, head)
     chosen = np.unique(np.linspace(0, len(figures) - 1, min(SILHOUETTES, len(figures))).astype(int))
     pairs = [(figures[index], mattes[index]) for index in chosen]
@@ -93,12 +95,14 @@ def fit_thickness(shape: BodyShape, seen: Sequence[tuple[Figure, np.ndarray]], b
     """
     if not seen:
         return 1.0
+    rest = template(build)
     agreement = np.zeros(len(THICKNESSES))
     for index, thickness in enumerate(THICKNESSES):
         both = either = 0
         for figure, matte in seen:
             fitted = fit_body(figure, replace(shape, thickness=thickness), build)
-            drawn, person = draw_fitted(fitted, *matte.shape, build=build)[0] > 0, matte > 127
+            faces = rest.faces[fitted.present[rest.face_group]]
+            drawn, person = silhouette(fitted.vertices[:, :2], faces, *matte.shape), matte > 127
             both, either = both + (drawn & person).sum(), either + (drawn | person).sum()
         agreement[index] = both / max(either, 1)
     best = int(np.clip(agreement.argmax(), 1, len(THICKNESSES) - 2))

@@ -23,19 +23,31 @@ def cut_and_fill(
     person = matte if samples == 1 else cv2.resize(matte, (width, height), interpolation=cv2.INTER_LINEAR)
     person = person > 127
     part, uv = part * person, uv * person[..., None]
-    known = part > 0
-    if not known.any():
+    if not part.any():
         return part, uv
+    window = _window(person)  # the rest of the picture is empty and costs time
+    _grow(part[window], uv[window], person[window], reach)
+    return part, uv
+
+
+def _window(mask: np.ndarray) -> tuple[slice, slice]:
+    """Rows and columns that hold all True of (P, Q)."""
+    rows, columns = (np.flatnonzero(mask.any(axis)) for axis in (1, 0))
+    return slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
+
+
+def _grow(part: np.ndarray, uv: np.ndarray, person: np.ndarray, reach: float) -> None:
+    """Grow parts over the person by nearest neighbour, in place."""
+    known = part > 0
     away, nearest = cv2.distanceTransformWithLabels(
         (~known).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_3, labelType=cv2.DIST_LABEL_PIXEL
     )
-    place = np.zeros(nearest.max() + 1, np.int64)  # label of a known sample -> its place
-    place[nearest[known]] = np.flatnonzero(known)
+    place = np.zeros((nearest.max() + 1, 2), np.int64)  # label of a known sample -> its row and column
+    place[nearest[known]] = np.argwhere(known)
     grown = person & ~known & (away <= reach)
-    source = place[nearest[grown]]
-    part[grown] = part.ravel()[source]
-    uv[grown] = uv.reshape(-1, 2)[source]
-    return part, uv
+    row, column = place[nearest[grown]].T
+    part[grown] = part[row, column]
+    uv[grown] = uv[row, column]
 
 
 def body_matte(part: np.ndarray, samples: int) -> np.ndarray:
