@@ -91,6 +91,16 @@ def test_a_hidden_joint_does_not_move_its_children():
     assert np.allclose(hidden.body[7, BODY["left_wrist"]], seen.body[7, BODY["left_wrist"]], atol=0.5)
 
 
+def test_a_hand_that_came_off_is_drawn_back_to_its_wrist():
+    driver = standing_track(24)
+    driver.hands[4, 0, :, 0] += 30
+    moved = transferred(driver, standing_track(24))
+    palm = measure_body(driver).flat["hand"]
+    off = np.linalg.norm(moved.hands[:, 0, 0, :2] - moved.body[:, BODY["left_wrist"], :2], axis=1)
+    assert off[4] == pytest.approx(palm / 2, rel=0.05)
+    assert off[5] < 0.01
+
+
 def test_hidden_hips_keep_their_way_from_the_shoulders():
     driver, performer = standing_track(24, scale=2, x=120, ground=200), standing_track(24)
     whole = transferred(driver, performer, "hip")

@@ -17,6 +17,7 @@ from understudy.semantics.joints import BODY
 logger = logging.getLogger(__name__)
 
 SPREAD = (0.6, 1.6)  # a bone's ratio may differ so much from the whole body's
+HAND_REACH = 0.5  # a hand may lie off its wrist by so many palm lengths; farther is an error that shows
 SHOULDER_WIDTHS = 1.25  # from shoulders to hips, where hips are never seen
 
 # Joint, the joint it hangs on, its bone class; from the torso outwards. `hips` and `shoulders` are their middles.
@@ -71,7 +72,7 @@ def retarget(track: PoseTrack, driver: BodyStatistics, performer: BodyStatistics
         ],
         1,
     )
-    moved = bodies.walk(root, ratios)
+    moved = bodies.walk(root, ratios, driver.flat.get("hand", np.inf))
     if place == "ground":
         moved = _grounded(moved, track, driver, performer, legs)
     return moved
@@ -155,7 +156,7 @@ class _Bodies:
         self.hips, self.shoulders = self._torso()
         self.head = self._head()
 
-    def walk(self, root: np.ndarray, ratios: Mapping[str, float]) -> PoseTrack:
+    def walk(self, root: np.ndarray, ratios: Mapping[str, float], palm_px: float) -> PoseTrack:
         """Rebuild every frame from its root (T, 3) px outwards, each bone vector times its ratio."""
         old = {"hips": self.hips, "shoulders": self.shoulders}
         new = {"hips": root, "shoulders": root + ratios["torso"] * (self.shoulders - self.hips)}
@@ -171,7 +172,7 @@ class _Bodies:
         old_wrists, new_wrists = (
             np.stack([places["left_wrist"], places["right_wrist"]], 1)[:, :, None] for places in (old, new)
         )
-        hands = new_wrists + ratios["hand"] * (self.hands - old_wrists)
+        hands = new_wrists + ratios["hand"] * (self._attached_hands(old_wrists, palm_px) - old_wrists)
         return PoseTrack(
             *(
                 _rows(places, joints)
@@ -180,6 +181,13 @@ class _Bodies:
             self.track.valid,
             *(places[..., 2].astype(np.float32) for places in (body, face, hands)),
         )
+
+    def _attached_hands(self, wrists: np.ndarray, palm_px: float) -> np.ndarray:
+        """Draw hands (T, 2, 21, 3) that have come off their wrists (T, 2, 1, 3) back towards them."""
+        root_seen = self.track.hands[:, :, :1, 2:] > 0
+        off = np.where(root_seen, self.hands[:, :, :1] - wrists, 0)  # (T, 2, 1, 3)
+        far = np.linalg.norm(off[..., :2], axis=-1, keepdims=True)
+        return self.hands - off * (1 - np.minimum(1, HAND_REACH * palm_px / np.maximum(far, 1e-9)))
 
     def _torso(self) -> tuple[np.ndarray, np.ndarray]:
         """Middles of hips and shoulders (T, 3); where one is hidden it keeps its way from the other."""
