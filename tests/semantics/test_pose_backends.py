@@ -1,0 +1,108 @@
+"""The contract that every pose backend is held to, and how near the embedded one comes to the truth."""
+
+import h5py
+import numpy as np
+import pytest
+
+from understudy.backends import list_backends, load_backend
+from understudy.errors import BackendError, FootageError
+from understudy.layouts import create, open_file
+from understudy.semantics.pose import BACKENDS, estimate_pose
+from understudy.settings import PoseSettings
+from understudy.video.frames import Frames
+
+NEEDS_MORE = {"openpose", "openpose_json"}  # programs or files that are not in the embedded environment
+
+
+def settings(backend: str) -> PoseSettings:
+    return PoseSettings(backend, smooth_frames=7, gap_frames=8, min_score=0.3)
+
+
+@pytest.mark.parametrize("name", [name for name in list_backends(BACKENDS) if name not in NEEDS_MORE])
+def test_backend_keeps_the_contract(name, tiny_clip):
+    backend = load_backend(BACKENDS, name)(settings(name))
+    assert backend.name == name
+    assert backend.version
+    with Frames(tiny_clip.frames) as frames:
+        poses = list(backend(frames))
+        assert len(poses) == len(frames)
+        size = np.array([frames.width, frames.height])
+    for pose in poses:
+        for joints, depth, shape in (
+            (pose.body, pose.body_z, (25,)),
+            (pose.face, pose.face_z, (70,)),
+            (pose.hands, pose.hands_z, (2, 21)),
+        ):
+            assert joints.shape == (*shape, 3)
+            assert depth.shape == shape
+            present = joints[..., 2] > 0
+            assert not joints[~present].any()
+            assert not depth[~present].any()
+            assert (joints[..., 2] <= 1).all()
+            assert ((joints[..., :2] >= 0) & (joints[..., :2] <= size)).all()
+        assert (pose.matte is not None) == backend.has_matte
+        if backend.has_matte:
+            assert (pose.matte.shape, pose.matte.dtype) == ((96, 96), np.uint8)
+    assert np.mean([pose.found for pose in poses]) > 0.8
+
+
+@pytest.mark.slow
+def test_embedded_estimator_meets_the_truth(synthetic_clip):
+    """PCK at 5 % of the body's height 0.99, median error under 1.2 %, matte IoU 0.95, no row lost."""
+    pose = synthetic_clip.folder / "pose.h5"
+    estimate_pose(synthetic_clip.frames, pose, settings("mediapipe"))
+    with open_file(pose, "pose") as found, open_file(synthetic_clip.folder / "truth.h5", "truth") as truth:
+        assert found["valid"][:].all()
+        assert len(found["valid"]) == 24
+        height = np.ptp(truth["body"][..., 1], axis=1).mean()
+        present = found["body"][..., 2] > 0
+        error = np.linalg.norm(found["body"][..., :2] - truth["body"][..., :2], axis=-1)[present] / height
+        seen, person = found["matte"][:] > 127, truth["matte"][:] > 127
+        box = found["person_box"][:]
+    assert present.mean() > 0.95
+    assert (error < 0.05).mean() >= 0.99
+    assert np.median(error) < 0.012
+    assert (seen & person).sum() / (seen | person).sum() > 0.95
+    assert ((box[:, 2:] - box[:, :2]) > [20, 0.9 * height]).all()
+
+
+@pytest.mark.slow
+def test_smoothing_calms_without_delay(synthetic_clip, tmp_path):
+    """The filter takes out most of the trembling and does not make the error larger."""
+    trembling, error = [], []
+    with open_file(synthetic_clip.folder / "truth.h5", "truth") as truth:
+        exact = truth["body"][..., :2]
+    for window in (1, 7):
+        estimate_pose(synthetic_clip.frames, tmp_path / "pose.h5", PoseSettings("mediapipe", window, 8, 0.3))
+        with h5py.File(tmp_path / "pose.h5") as file:
+            offset = file["body"][..., :2] - exact
+        trembling.append(np.median(np.abs(np.diff(offset, n=2, axis=0))))
+        error.append(np.median(np.linalg.norm(offset, axis=-1)))
+    assert trembling[1] < 0.6 * trembling[0]
+    assert error[1] < 1.05 * error[0]
+
+
+def test_truth_is_the_truth(tiny_clip, tmp_path):
+    estimate_pose(tiny_clip.frames, tmp_path / "pose.h5", PoseSettings("truth", 1, 0, 0.3))
+    with open_file(tmp_path / "pose.h5", "pose") as found, open_file(tiny_clip.folder / "truth.h5", "truth") as truth:
+        for name in ("body", "face", "hands", "body_z", "matte"):
+            np.testing.assert_allclose(found[name][:], truth[name][:], atol=1e-3)
+
+
+def test_a_clip_without_a_person_is_refused_with_advice(tmp_path):
+    frames = tmp_path / "frames.h5"
+    with create(frames, "frames", "test") as writer:
+        writer.extend(rgb=np.full((3, 64, 64, 3), 90, np.uint8))
+        writer.attributes({"rate_numerator": 25, "rate_denominator": 1, "source": "wall.mp4"})
+    with pytest.raises(FootageError, match=r"Nobody is found in any of the 3 frames .* clip table"):
+        estimate_pose(frames, tmp_path / "pose.h5", settings("mediapipe"))
+    assert not (tmp_path / "pose.h5").exists()
+
+
+def test_truth_of_filmed_footage_is_refused(tmp_path):
+    frames = tmp_path / "frames.h5"
+    with create(frames, "frames", "test") as writer:
+        writer.extend(rgb=np.zeros((2, 32, 32, 3), np.uint8))
+        writer.attributes({"rate_numerator": 25, "rate_denominator": 1, "source": str(tmp_path / "filmed.mp4")})
+    with pytest.raises(BackendError, match="only synthetic clips have one"):
+        estimate_pose(frames, tmp_path / "pose.h5", settings("truth"))

@@ -1,0 +1,79 @@
+"""The contract that every surface backend is held to, and how near the embedded one comes to the truth."""
+
+import numpy as np
+import pytest
+
+from understudy.backends import list_backends, load_backend
+from understudy.body.fit import BodyShape
+from understudy.errors import LayoutError
+from understudy.layouts import describe, open_file
+from understudy.semantics.pose import estimate_pose
+from understudy.semantics.surface import BACKENDS, check_surface, estimate_surface
+from understudy.settings import PoseSettings, SurfaceSettings
+from understudy.video.frames import Frames
+
+NEEDS_MORE = {"densepose", "densepose_dump"}  # programs or files that are not in the embedded environment
+
+
+@pytest.fixture(scope="session")
+def tiny_pose(tiny_clip):
+    """Exact poses of the tiny clip, with one frame in which nobody was found."""
+    pose = tiny_clip.folder / "pose_truth.h5"
+    estimate_pose(tiny_clip.frames, pose, PoseSettings("truth", 1, 0, 0.3))
+    return pose
+
+
+@pytest.mark.parametrize("samples", [1, 2])
+@pytest.mark.parametrize("name", [name for name in list_backends(BACKENDS) if name not in NEEDS_MORE])
+def test_backend_keeps_the_contract(name, samples, tiny_clip, tiny_pose):
+    backend = load_backend(BACKENDS, name)(SurfaceSettings(name, samples, 0.05))
+    assert backend.name == name
+    assert backend.version
+    assert backend.chart
+    with Frames(tiny_clip.frames) as frames, open_file(tiny_pose, "pose") as pose:
+        surfaces = list(backend(frames, pose))
+        assert len(surfaces) == len(frames)
+        for number, surface in enumerate(surfaces):
+            check_surface(surface, backend, frames, samples, number)
+            assert surface.valid
+            assert not surface.uv[surface.part == 0].any()
+            assert (surface.part > 0).mean() == pytest.approx((surface.matte > 127).mean(), rel=0.15)
+    assert isinstance(backend.attributes(), dict)
+
+
+@pytest.mark.slow
+def test_embedded_estimator_meets_the_truth(synthetic_clip, tmp_path):
+    """With estimated joints: 0.85 of the person's true samples have their part, U and V are near."""
+    estimate_pose(synthetic_clip.frames, tmp_path / "pose.h5", PoseSettings("mediapipe", 7, 8, 0.3))
+    surface = tmp_path / "surface.h5"
+    estimate_surface(synthetic_clip.frames, tmp_path / "pose.h5", surface, SurfaceSettings("body_model", 2, 0.05))
+    with open_file(surface, "surface") as found, open_file(synthetic_clip.folder / "truth.h5", "truth") as truth:
+        attributes = describe(found)
+        exact, part, bare = truth["part"][:], found["part"][:], found["body_part"][:]
+        right = (exact == part) & (exact > 0)
+        error = np.abs(found["uv"][:][right].astype(float) - truth["uv"][:][right]).mean(0) / 255
+        assert found["valid"][:].all()
+    assert right.sum() / (exact > 0).sum() >= 0.85
+    assert (exact == bare)[exact > 0].mean() >= 0.79
+    assert error[0] < 0.09
+    assert error[1] < 0.07
+    assert attributes["samples"] == 2
+    assert attributes["chart"] == "understudy-1"
+    assert 1 < BodyShape.from_json(attributes["body"]).thickness < 1.6
+
+
+def test_truth_is_the_truth(tiny_clip, tiny_pose, tmp_path):
+    estimate_surface(tiny_clip.frames, tiny_pose, tmp_path / "surface.h5", SurfaceSettings("truth", 2, 0.05))
+    with (
+        open_file(tmp_path / "surface.h5", "surface") as found,
+        open_file(tiny_clip.folder / "truth.h5", "truth") as truth,
+    ):
+        for name in ("part", "uv", "matte"):
+            np.testing.assert_array_equal(found[name][:], truth[name][:])
+
+
+def test_a_pose_of_other_frames_is_refused(tiny_clip, synthetic_clip, tiny_pose, tmp_path):
+    with pytest.raises(LayoutError, match=r"6 rows, but .* has 24 frames"):
+        estimate_surface(
+            synthetic_clip.frames, tiny_pose, tmp_path / "surface.h5", SurfaceSettings("body_model", 1, 0.05)
+        )
