@@ -15,7 +15,7 @@ LOW_SCORE = 0.5  # mean over the joints that are usually seen
 USUAL_SHARE = 0.5  # a joint is usual when it is present in more than this share of the frames with a person
 JUMP_HEIGHTS = 0.06  # least step from frame to frame that can be a jump, body heights
 SPREADS = 8.0  # a jump is so many robust standard deviations above the clip's median step
-SWAP_FRAMES = 4  # distance over which sides are compared; smoothing spreads a swap over a few frames
+SWAP_FRAMES = 3  # distance over which sides are compared; smoothing spreads a swap over a few frames
 SWAP_HEIGHTS = 0.08  # least mean way of the joints of a limb pair that can be a swap, body heights
 SIDE_HEIGHTS = 0.07  # least distance of left and right at which their order is certain, body heights
 LOW_COVER = 0.5  # least share of the union of body and matte that is both
@@ -128,18 +128,32 @@ def _robust_limit(values: np.ndarray) -> float:
 
 
 def _swaps(body: np.ndarray, valid: np.ndarray, height: float) -> list[Doubt]:
-    """Doubt frames whose arms or legs fit the frames before better with sides exchanged, or contradict each other."""
+    """Doubt frames whose arms or legs fit the frames before better with sides exchanged, or contradict each other.
+
+    A pose must lie far both from the one before and from where its joints were going (somebody who spins round is
+    not doubted), but near the one before with sides exchanged; all of it about the middle of the limbs.
+    """
     worst = np.zeros(len(body))
     for side in _PAIRS.values():
         joints = np.array([*side, *BODY_MIRROR[side]])
+        limbs = body[:, joints, :2] - body[:, joints, :2].mean(1, keepdims=True)  # (T, 6, 2), left then right
         seen = (body[:, joints, 2] > 0).all(1) & valid
-        now, then = body[SWAP_FRAMES:, :, :2], body[:-SWAP_FRAMES, :, :2]
-        kept = np.linalg.norm(now[:, joints] - then[:, joints], axis=-1).mean(1) / height
-        exchanged = np.linalg.norm(now[:, joints] - then[:, BODY_MIRROR[joints]], axis=-1).mean(1) / height
-        found = (kept > SWAP_HEIGHTS) & (exchanged < kept / 2) & seen[SWAP_FRAMES:] & seen[:-SWAP_FRAMES]
-        worst[SWAP_FRAMES:] = np.maximum(worst[SWAP_FRAMES:], np.where(found, kept, 0))
+        for frame in range(2 * SWAP_FRAMES, len(body)):
+            before = frame - SWAP_FRAMES, frame - 2 * SWAP_FRAMES
+            if not (seen[frame] and seen[list(before)].all()):
+                continue
+            then, earlier = limbs[before[0]], limbs[before[1]]
+            kept = min(_distance(limbs[frame], then), _distance(limbs[frame], 2 * then - earlier)) / height
+            exchanged = _distance(limbs[frame], np.roll(then, len(side), axis=0)) / height
+            if kept > SWAP_HEIGHTS and exchanged < kept / 2:
+                worst[frame] = max(worst[frame], kept)
     worst = np.maximum(worst, _twist(body, height) * valid)
     return [Doubt(int(frame), SWAP, float(worst[frame])) for frame in np.flatnonzero(worst)]
+
+
+def _distance(here: np.ndarray, there: np.ndarray) -> float:
+    """Mean distance of the points of two (N, 2) arrays."""
+    return float(np.linalg.norm(here - there, axis=-1).mean())
 
 
 def _twist(body: np.ndarray, height: float) -> np.ndarray:

@@ -25,7 +25,8 @@ def pose_panel(picture: np.ndarray, body: np.ndarray, face: np.ndarray, hands: n
     grow = np.array([scale, scale, 1])
     height, width, _ = picture.shape
     drawing = draw_pose(body * grow, face * grow, hands * grow, height, width)
-    opacity = drawing.max(2, keepdims=True) / np.float32(255)
+    brightest = np.maximum(np.maximum(drawing[..., 0], drawing[..., 1]), drawing[..., 2])
+    opacity = brightest[..., None] / np.float32(255)
     return _blend(picture * np.float32(DIMMED), drawing, np.minimum(1, 1.5 * opacity))
 
 
@@ -38,7 +39,8 @@ def parts_panel(picture: np.ndarray, part: np.ndarray, uv: np.ndarray, bare: np.
         bare: (P, Q) uint8, part index of the body that is not cut by the matte, or None.
     """
     height, width, _ = picture.shape
-    colours = cv2.resize(colour_parts(part, uv), (width, height), interpolation=cv2.INTER_AREA)
+    step = max(len(part) // height, 1)  # colours need no more samples than the panel has pixels
+    colours = cv2.resize(colour_parts(part[::step, ::step], uv[::step, ::step]), (width, height))
     opacity = _resize_mask(part > 0, height, width)[..., None] * PARTS_SHARE
     panel = _blend(picture, colours, opacity)
     if bare is not None:
@@ -78,7 +80,7 @@ def flow_panel(picture: np.ndarray, backward: np.ndarray, confidence: np.ndarray
     colours, strength = motion_colours(-backward / (FLOW_FULL * backward.shape[0]))
     colours = cv2.resize(colours, (width, height), interpolation=cv2.INTER_LINEAR)
     strength = cv2.resize(strength, (width, height), interpolation=cv2.INTER_LINEAR)[..., None]
-    grey = picture.mean(2, keepdims=True).repeat(3, 2) * DIMMED
+    grey = cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY)[..., None] * np.float32(DIMMED)
     panel = _blend(grey, colours, strength)
     rows, columns = np.mgrid[:height, :width]
     hatch = ((rows + columns) % HATCH_PX < HATCH_PX // 4) & (_resize_mask(confidence == 0, height, width) > 0.5)
