@@ -1,0 +1,181 @@
+"""Known answers on a synthetic clip: its own frames as the film are the truth; moved by some pixels they are not."""
+
+import json
+import logging
+import shutil
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+
+from understudy.clips import Clip
+from understudy.dataset.reader import Footage
+from understudy.dataset.windows import index_windows
+from understudy.errors import FootageError
+from understudy.flow.estimate import estimate_flow
+from understudy.layouts import create, open_file
+from understudy.metrics.measure import measure_performer, measure_transfer
+from understudy.model.build import save_generator, start_generator
+from understudy.rendering.driver import fit_driving
+from understudy.semantics.pose import estimate_pose
+from understudy.semantics.surface import estimate_surface
+from understudy.settings import (
+    DatasetSettings,
+    DecodeSettings,
+    FlowSettings,
+    MetricsSettings,
+    ModelSettings,
+    PoseSettings,
+    RenderingSettings,
+    SurfaceSettings,
+    SyntheticSettings,
+)
+from understudy.synthetic.clip import synthesize_clip
+from understudy.video.decode import decode_clip
+from understudy.video.encode import Film
+from understudy.video.frames import Frames
+
+SIZE, FRAMES, RATE = 96, 40, 24.0
+SETTINGS = MetricsSettings(tolerance_px=6)
+SYNTHETIC = SyntheticSettings(
+    build="woman", look="check", choreography="sway", start_s=0.0, duration_s=FRAMES / RATE, rate_fps=RATE,
+    height_px=SIZE, width_px=SIZE, body_share=0.82, shift=0.0, background=3,
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Performance:
+    """A performer that performs its own clip, so that the clip is the true transfer."""
+
+    frames: Path
+    windows: Path
+    driving: Path
+
+
+def ingest(folder: Path) -> Path:
+    """Render and decode the clip; returns frames.h5."""
+    folder.mkdir()
+    video, frames = folder / "synthetic.mp4", folder / "frames.h5"
+    synthesize_clip(video, folder / "truth.h5", SYNTHETIC)
+    (folder / "crop.json").write_text(json.dumps({"left": 0, "top": 0, "width": SIZE, "height": SIZE}))
+    clip = Clip("clip", str(video), 0, 0, "largest", "none")
+    decode_clip(video, folder / "crop.json", frames, folder / "sound.mka", clip, DecodeSettings("pyav", SIZE, 0, 0.1))
+    return frames
+
+
+@pytest.fixture(scope="module")
+def performance(tmp_path_factory) -> Performance:
+    folder = tmp_path_factory.mktemp("performance")
+    frames = ingest(folder / "clip")
+    pose, surface, flow = (frames.with_name(f"{name}.h5") for name in ("pose", "surface", "flow"))
+    windows, driving = folder / "windows.h5", folder / "driving.h5"
+    estimate_pose(frames, pose, PoseSettings("truth", 1, 8, 0.3))
+    estimate_surface(frames, pose, surface, SurfaceSettings("truth", 2, 0.05))
+    estimate_flow(frames, flow, FlowSettings("dis", "medium", (1,), 0.7))
+    index_windows([frames], [pose], [surface], [flow], windows, DatasetSettings(0.2, 4, "both"))
+    fit_driving(pose, surface, windows, driving, RenderingSettings("none", "ground", 16), 2)
+    return Performance(frames, windows, driving)
+
+
+def film_of(performance: Performance, path: Path, shift_px: int = 0) -> Path:
+    """Write the clip's own frames as a film, moved to the right."""
+    with Frames(performance.frames) as frames, Film(path, frames.rate, 4) as film:
+        for picture in frames:
+            film.write(np.roll(picture, shift_px, axis=1))
+    return path
+
+
+def transfer_record(performance: Performance, folder: Path, truth: bool = True, **film) -> dict:
+    video = film_of(performance, folder / "video.mp4", **film)
+    metrics = folder / "metrics.json"
+    measure_transfer(
+        video, performance.driving, performance.windows, performance.frames if truth else None, metrics, SETTINGS
+    )
+    return json.loads(metrics.read_text())
+
+
+@pytest.mark.slow  # the fixture renders the clip
+def test_the_true_film_is_right_and_beats_the_frame_before(performance, tmp_path):
+    record = transfer_record(performance, tmp_path)
+    figures, joints = record["figures"], record["joints"]
+    assert figures["transfer"]["psnr_person_db"] > 33  # what compression leaves
+    assert figures["transfer"]["frames"] == FRAMES
+    assert figures["transfer"]["sharpness_person_ratio"] == pytest.approx(1, abs=0.1)
+    assert figures["transfer"]["warp_error_person_ratio"] == pytest.approx(1, abs=0.15)
+    for figure in ("psnr_person_db", "ssim_person", "shift_tolerant_psnr_person_db"):
+        assert figures["transfer"][figure] > figures["previous_frame"][figure]
+    assert figures["nearest_training_frame"]["psnr_person_db"] > 60  # most frames were trained on: 99 dB each
+    assert joints["joint_error_median_percent"] < 0.01
+    assert joints["pck_5_percent_share"] == 1
+    assert record["coverage"]["nearest_pose_median_percent"] < 1  # most of the clip was trained on
+    assert record["valid_share"] == 1
+    assert any("decoded as written" in sentence for sentence in record["protocol"])
+
+
+def test_a_shift_costs_psnr_but_little_tolerant_psnr(performance, tmp_path):
+    figures = transfer_record(performance, tmp_path, shift_px=2)["figures"]["transfer"]
+    assert figures["psnr_person_db"] < 18
+    assert figures["shift_tolerant_psnr_person_db"] > 30
+
+
+def test_without_truth_only_figures_that_need_none(performance, tmp_path):
+    record = transfer_record(performance, tmp_path, truth=False)
+    assert not {"figures", "joints"} & set(record)
+    steadiness = record["steadiness"]
+    assert steadiness["film"]["person_change_percent"] == pytest.approx(
+        steadiness["performer_footage"]["person_change_percent"], rel=0.5
+    )
+    assert steadiness["film"]["background_change_percent"] < 0.6
+
+
+@pytest.mark.parametrize(
+    ("change", "message"), [("shorter", "4 frames, but the driving clip 40"), ("cropped", "set crop to none")]
+)
+def test_a_true_transfer_of_another_length_or_view_is_refused(performance, tmp_path, change, message):
+    video = film_of(performance, tmp_path / "video.mp4")
+    other, metrics = tmp_path / "other.h5", tmp_path / "metrics.json"
+    shutil.copy(performance.frames, other)
+    with h5py.File(other, "r+") as file:
+        if change == "shorter":
+            file["rgb"].resize(4, axis=0)
+        else:
+            file.attrs["crop"] = "[16, 16, 64, 64]"
+    with pytest.raises(FootageError, match=message):
+        measure_transfer(video, performance.driving, performance.windows, other, metrics, SETTINGS)
+    assert not metrics.exists()
+
+
+def test_frames_without_a_driver_do_not_count_as_joints(performance, tmp_path):
+    driving = tmp_path / "driving.h5"
+    with open_file(performance.driving, "driving") as file, create(driving, "driving", "test") as writer:
+        valid = file["valid"][:]
+        valid[:10] = False
+        arrays = {name: file[name][:] for name in file if name != "valid"}
+        arrays["body"][:10] += 50
+        writer.extend(valid=valid, **arrays)
+        writer.attributes({name: file.attrs[name] for name in ("height", "width", "samples")})
+    record = transfer_record(replace(performance, driving=driving), tmp_path)
+    assert record["valid_share"] == 0.75
+    assert record["joints"]["joint_error_p95_percent"] < 0.01
+    assert record["figures"]["nearest_training_frame"]["frames"] == 30
+
+
+def test_a_performer_is_measured_beside_its_start_and_the_yardsticks(performance, tmp_path, caplog):
+    weights, metrics = tmp_path / "generator.safetensors", tmp_path / "metrics.json"
+    with Footage(performance.windows, SIZE, "training") as footage:
+        frames = [frame for run in footage.runs for frame in footage.play(run)]
+    settings = ModelSettings("neural_texture", 8, 48, 3)
+    save_generator(weights, start_generator(frames, settings, seed=1), {})
+    with caplog.at_level(logging.INFO, "understudy.metrics"):
+        measure_performer(weights, performance.windows, metrics, SETTINGS, threads=1)
+    record = json.loads(metrics.read_text())
+    figures = record["figures"]
+    for maps in ("body_maps", "clipped_maps"):
+        generator, start = figures[maps]["generator"], figures[maps]["start"]
+        assert generator["frames"] == record["held_out_frames"] == 8
+        assert generator["psnr_person_db"] == pytest.approx(start["psnr_person_db"], abs=0.05)  # it is the start
+        assert start["psnr_person_db"] > figures["yardsticks"]["nearest_training_frame"]["psnr_person_db"] + 2
+    assert figures["yardsticks"]["previous_frame"]["frames"] == 7
+    assert "| body_maps, generator | 8 |" in caplog.text
