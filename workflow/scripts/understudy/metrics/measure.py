@@ -30,7 +30,7 @@ from understudy.video.source import SourceVideo
 
 logger = logging.getLogger(__name__)
 
-MOST_FRAMES = 600  # of a series are measured, evenly chosen; every frame is drawn
+MOST_FRAMES = 150  # of a series are measured, evenly chosen; every frame is drawn
 START_FRAMES = 160  # training frames that give the start its texture and background
 STEADY_FRAMES = 120  # of the performer's footage that film and footage are compared on
 CORRECT_SHARE = 0.05  # of the body's height, for PCK
