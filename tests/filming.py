@@ -56,7 +56,7 @@ def write_video(path: Path, pictures: Sequence[np.ndarray], take: Take = Take())
         context = stream.codec_context
         context.time_base = Fraction(1, 1000) if take.ticks is not None else 1 / take.rate
         context.sample_aspect_ratio = take.aspect
-        context.options = {"crf": "4", "g": "5", "bf": "2"} if "26" in take.codec else {"qscale": "2"}
+        context.options = {"crf": "4", "g": "5", "bf": "2"} if "26" in take.codec else {"qscale": "2", "b": "2M"}
         if take.tagged:
             context.colorspace, context.color_primaries, context.color_trc = take.matrix, 1, take.transfer
             context.color_range = ColorRange.JPEG if take.full_range else ColorRange.MPEG

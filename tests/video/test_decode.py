@@ -96,6 +96,17 @@ def test_varying_rate_comes_at_its_average(tmp_path, ingest):
     assert len(found.rgb) / rate == pytest.approx(1.6, abs=1 / rate)
 
 
+@pytest.mark.parametrize("ending", ["mp4", "mkv", "webm"])
+def test_a_rate_that_is_only_declared_is_not_believed(tmp_path, ingest, ending):
+    """Browsers record WebM that declares 1000 frames a second."""
+    ticks = np.cumsum(np.random.default_rng(0).integers(25, 45, 90)).tolist()
+    take = Take(ticks=ticks, rate=Fraction(1000), codec="libvpx" if ending == "webm" else "libx264")
+    found = ingest(write_video(tmp_path / f"a.{ending}", bars(90), take))
+    rate = found.attrs["rate_numerator"] / found.attrs["rate_denominator"]
+    assert rate == pytest.approx(89e3 / (ticks[-1] - ticks[0]), rel=0.02)
+    assert len(found.rgb) == pytest.approx(90, abs=2)
+
+
 def test_a_span_is_taken_to_the_frame(tmp_path, ingest):
     video = write_video(tmp_path / "a.mp4", bars())
     found = ingest(video, start_s=0.2, end_s=0.6)

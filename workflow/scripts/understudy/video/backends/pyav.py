@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from fractions import Fraction
 from functools import partial
+from itertools import islice
 from pathlib import Path
 
 import av
@@ -21,6 +22,9 @@ logger = logging.getLogger(__name__)
 
 THREADS = 2
 SEEK_FROM_S = 5  # spans that begin later are sought, with a margin of one second
+MEASURED_PICTURES = 300  # whose stamps tell the rate of files that do not count their pictures
+REORDERED = 4  # pictures at the end of those that may lack a neighbour which is stored later
+RATE_SLACK = 0.02  # relative difference of declared and measured rate that is rounding or a dropped picture
 NO_VIDEOS = {"tty", "image2", "ass", "srt", "webvtt", "subviewer", "lrc"}  # formats of FFmpeg for text and pictures
 
 
@@ -38,7 +42,7 @@ class Backend:
             self._upright = upright_of(first)
             self._size = _square_size(first, stream)  # height, width as stored
             self._origin = _stamp(first, Fraction(0))
-            self.facts = self._facts(first, stream)
+            self.facts = self._facts(first, stream, self._rate(stream))
 
     def frames(self, start_s: Fraction) -> Iterator[SourceFrame]:
         """Read on from the last picture at or before `start_s`."""
@@ -115,12 +119,27 @@ class Backend:
             )
         return frame
 
-    def _facts(self, first: av.VideoFrame, stream: av.VideoStream) -> SourceFacts:
+    def _rate(self, stream: av.VideoStream) -> Fraction:
+        """Average rate: the declared one, unless the file does not count its pictures and its stamps contradict it.
+
+        Matroska and WebM of varying rate declare what the writer hoped for: browsers declare 1000 frames a second.
+        """
+        declared = next((rate for rate in (stream.average_rate, stream.guessed_rate) if rate), None)
+        if declared and stream.frames:
+            return declared
+        with self._open() as (container, again):
+            stamps = _stamps_at_start(container, again)
+        if len(stamps) < 2:
+            return declared or Fraction(25)
+        measured = (len(stamps) - 1) / (stamps[-1] - stamps[0])
+        return declared if declared and abs(declared / measured - 1) < RATE_SLACK else measured
+
+    def _facts(self, first: av.VideoFrame, stream: av.VideoStream, rate: Fraction) -> SourceFacts:
         height, width = self._upright.size(*self._size)
         return SourceFacts(
             height=height,
             width=width,
-            rate=_rate(stream),
+            rate=rate,
             duration_s=_declared_s(stream, self._origin),
             first_pts_s=self._origin,
             rotation_deg=self._upright.rotation_deg,
@@ -183,11 +202,16 @@ def _square_size(frame: av.VideoFrame, stream: av.VideoStream) -> tuple[int, int
     return round(frame.height * max(1 / shape, 1)), round(frame.width * max(shape, 1))
 
 
-def _rate(stream: av.VideoStream) -> Fraction:
-    for rate in (stream.average_rate, stream.guessed_rate, stream.base_rate):
-        if rate:
-            return Fraction(rate)
-    return Fraction(25)
+def _stamps_at_start(container: av.container.InputContainer, stream: av.VideoStream) -> list[Fraction]:
+    """Time stamps of the first pictures, seconds, in order."""
+    stamps = set()
+    try:
+        for packet in islice(container.demux(stream), MEASURED_PICTURES):
+            if packet.pts is not None:
+                stamps.add(packet.pts * packet.time_base)
+    except (av.FFmpegError, IndexError) as error:  # decoding will come to it and say where
+        logger.info("%s: %s", container.name, error)
+    return sorted(stamps)[: -REORDERED or None] if len(stamps) > 10 * REORDERED else sorted(stamps)
 
 
 def _declared_s(stream: av.VideoStream, first_s: Fraction) -> Fraction | None:
