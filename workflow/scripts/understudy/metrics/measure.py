@@ -33,6 +33,7 @@ logger = logging.getLogger(__name__)
 MOST_FRAMES = 150  # of a series are measured, evenly chosen; every frame is drawn
 START_FRAMES = 160  # training frames that give the start its texture and background
 STEADY_FRAMES = 120  # of the performer's footage that film and footage are compared on
+HELD_OUT_BYTES = 512 * 1024**2  # kept in memory, because they are played several times; training frames once
 CORRECT_SHARE = 0.05  # of the body's height, for PCK
 
 FIGURES_PROTOCOL = (
@@ -74,7 +75,10 @@ def measure_performer(weights: Path, windows: Path, metrics: Path, settings: Met
     torch.set_num_threads(threads)
     generator = load_generator(weights)
     height = generator.height_px
-    with Footage(windows, height, "held_out") as footage, TrainingFrames(windows) as training:
+    with (
+        Footage(windows, height, "held_out", cache_bytes=HELD_OUT_BYTES) as footage,
+        TrainingFrames(windows) as training,
+    ):
         artists = {"generator": generator, "start": _start(windows, generator)}
         every = max(1, -(-len(footage) // MOST_FRAMES))
         figures: dict[str, dict[str, Any]] = {}
@@ -153,7 +157,7 @@ def _protocol(own: Iterable[str], settings: MetricsSettings) -> list[str]:
 
 def _start(windows: Path, generator: Generator) -> Generator:
     """Build the generator's start at its final height: the figure that training must beat."""
-    with Footage(windows, generator.height_px, "training") as footage:
+    with Footage(windows, generator.height_px, "training", cache_bytes=0) as footage:
         every = -(-len(footage) // START_FRAMES)
         played = (frame for run in footage.runs for frame in footage.play(run))
         chosen: list[tuple[SemanticMap, FrameTruth]] = list(islice(played, 0, None, every))
@@ -238,7 +242,7 @@ def _film_steadiness(film: SourceVideo, driving: Path) -> dict[str, Any]:
 def _footage_steadiness(windows: Path, height: int) -> dict[str, Any]:
     """Measure the first frames of the longest training run as a film would be."""
     steadiness = Steadiness()
-    with Footage(windows, height, "training") as footage:
+    with Footage(windows, height, "training", cache_bytes=0) as footage:
         run = max(footage.runs, key=lambda each: each.length)
         for semantic, truth in islice(footage.play(run), STEADY_FRAMES):
             picture = ((truth.picture[0].permute(1, 2, 0).numpy() + 1) * 127.5).round().astype(np.uint8)
