@@ -229,6 +229,9 @@ def broken(tmp_path: Path, kind: str) -> Path:
     elif kind == "no index":
         write_video(video, bars(60))
         video.write_bytes(video.read_bytes()[:-3000])
+    elif kind == "cut between pictures":
+        write_video(tmp_path / "bad.mkv", noisy(60)).rename(video)
+        video.write_bytes(video.read_bytes()[: video.stat().st_size // 2])
     elif kind == "cut in the middle":
         write_video(video, noisy(60), Take(muxer={"movflags": "+faststart"}))
         video.write_bytes(video.read_bytes()[: video.stat().st_size // 2])
@@ -266,6 +269,7 @@ def write_sound(path: Path) -> None:
         ("sound only", "sound only"),
         ("no index", "no index"),
         ("cut in the middle", "breaks off"),
+        ("cut between pictures", "breaks off .* of the 2.40 s"),
     ],
 )
 def test_a_bad_file_is_refused_in_words_and_leaves_no_output(tmp_path, ingest, kind, words):
