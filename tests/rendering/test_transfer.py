@@ -1,3 +1,4 @@
+import tracemalloc
 from fractions import Fraction
 from pathlib import Path
 
@@ -100,6 +101,27 @@ def test_driving_maps_are_those_of_the_footage(files):
     assert len(drawn) == FRAMES
     assert drawn[0].flow_valid.sum() == 0 and drawn[1].flow_valid.sum() > 0
     assert drawn[0].part.shape == (1, 128, 128)
+
+
+def peak_memory(folder: Path, frames: int) -> int:
+    """Peak of the memory that Python and numpy take while a clip of so many frames is rendered, bytes."""
+    clip = write_clip(folder, standing_track(frames, sway=10), height=64, width=64, samples=1, strides=(1,))
+    windows = folder / "windows.h5"
+    index_windows([clip.frames], [clip.pose], [clip.surface], [clip.flow], windows, DatasetSettings(0.2, 2, "body"))
+    fit_driving(clip.pose, clip.surface, windows, folder / "driving.h5", SETTINGS, 1)
+    tracemalloc.start()
+    try:
+        render((clip, folder / "driving.h5", folder))
+        return tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+
+def test_memory_does_not_grow_with_the_clip(tmp_path, monkeypatch):
+    monkeypatch.setattr(transfer, "load_generator", lambda weights: Echo(32))
+    short, long = peak_memory(tmp_path / "short", 24), peak_memory(tmp_path / "long", 160)
+    one_frame = 64 * 64 * 3
+    assert long - short < 10 * one_frame
 
 
 def test_panels_get_one_height_and_even_sides():
