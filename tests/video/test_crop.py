@@ -40,9 +40,9 @@ def test_scale_is_the_same_both_ways_and_the_middle_stays(seed, out_height):
     high, wide = noise.uniform(300, 700), noise.uniform(200, 600)
     left, top = noise.uniform(400, 900), noise.uniform(0, 1080 - high)
     found = view(left, top, wide, high, 1080, 1920, out_height)
-    assert found.out_width % 32 == 0
+    assert found.out_width % 16 == 0
     assert found.out_height == out_height
-    assert abs(found.out_width - wide / high * out_height) <= 17
+    assert abs(found.out_width - wide / high * out_height) <= 9
     assert found.scale[0] / found.scale[1] == pytest.approx(1, abs=1.2 / min(found.width, found.scaled_height))
     assert found.scale[1] * round(high) == pytest.approx(out_height, rel=0.002)
     assert found.crop[0] + found.crop[2] / 2 == pytest.approx(left + wide / 2, abs=1 / min(found.scale[0], 1))
@@ -68,20 +68,25 @@ def test_a_widened_rectangle_is_moved_inside():
     assert (found.left, found.width) == (0, 128)
 
 
-def test_a_tie_takes_the_side_that_needs_no_padding():
+def test_a_phone_held_upright_fits_as_it_is():
     found = view(0, 0, 1080, 1920, 1920, 1080)
-    assert found.crop == (60, 0, 960, 1920)
-    assert found.out_width == 128
+    assert found.crop == (0, 0, 1080, 1920)
+    assert found.out_width == 144
 
 
-def test_a_picture_too_narrow_is_padded_on_both_sides():
-    found = view(0, 0, 150, 256, 256, 150)
-    assert (found.left, found.width, found.out_width) == (-5, 160, 160)
-    picture = np.arange(150, dtype=np.uint8)[None, :, None].repeat(256, 0).repeat(3, 2)
+def test_a_picture_without_room_for_the_nearest_width_is_narrowed():
+    found = view(0, 0, 158, 256, 256, 158)  # 160 is nearer, but 2 px wider than the picture
+    assert (found.left, found.width, found.out_width) == (7, 144, 144)
+
+
+def test_a_picture_narrower_than_one_step_is_padded_on_both_sides():
+    found = view(0, 0, 40, 1024, 1024, 40)
+    assert (found.scaled_width, found.left, found.width, found.out_width) == (10, -3, 16, 16)
+    picture = np.arange(40, dtype=np.uint8)[None, :, None].repeat(1024, 0).repeat(3, 2)
     cut = found.cut(still(picture))
-    assert cut[0, :6, 0].tolist() == [0, 0, 0, 0, 0, 0]
-    assert cut[0, 5:155, 0].tolist() == list(range(150))
-    assert cut[0, -5:, 0].tolist() == [149] * 5
+    assert cut[0, :4, 0].tolist() == [cut[0, 3, 0]] * 4
+    assert cut[0, -4:, 0].tolist() == [cut[0, -4, 0]] * 4
+    assert cut[0, 3, 0] < cut[0, 12, 0]
 
 
 def test_a_person_near_the_border_is_moved_inside():
