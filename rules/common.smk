@@ -88,6 +88,11 @@ def stage_minutes(wildcards):
     return project.stage_minutes(wildcards.stage)
 
 
+def rendering_crf():
+    """Return the quality of films; all that overlays need of the rendering section."""
+    return project.section("rendering")["crf"]
+
+
 def transfer_rendering(wildcards):
     return project.transfer_rendering(wildcards.performer, wildcards.driving)
 

@@ -13,7 +13,7 @@ rule draw_overlay:
     conda:
         "../envs/report.yaml"
     params:
-        settings=section("rendering"),
+        crf=rendering_crf(),
         version=version("report"),
     script:
         "../workflow/scripts/draw_overlay.py"

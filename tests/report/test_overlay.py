@@ -8,11 +8,9 @@ import pytest
 from understudy.errors import LayoutError
 from understudy.layouts import create
 from understudy.report.overlay import STRIP_PX, draw_overlay
-from understudy.settings import RenderingSettings
 from understudy.video.source import SourceVideo
 
 T, BARE = 5, "body_part"
-SETTINGS = RenderingSettings("body", "ground", 20)
 
 
 def write_clip(folder: Path, height: int, width: int, bare: bool = True, flows: int = T) -> dict[str, Path]:
@@ -62,7 +60,7 @@ def write_clip(folder: Path, height: int, width: int, bare: bool = True, flows: 
 @pytest.mark.parametrize("bare", [True, False])
 def test_the_film_has_four_panels_and_a_line_of_text(tmp_path, height, width, expected, bare):
     paths = write_clip(tmp_path, height, width, bare)
-    draw_overlay(**paths, film=tmp_path / "o.mp4", doubtful=tmp_path / "d.tsv", rendering=SETTINGS)
+    draw_overlay(**paths, film=tmp_path / "o.mp4", doubtful=tmp_path / "d.tsv", crf=18)
     source = SourceVideo(tmp_path / "o.mp4")
     assert (source.height, source.width) == expected
     assert source.rate == 25
@@ -75,13 +73,13 @@ def test_the_film_has_four_panels_and_a_line_of_text(tmp_path, height, width, ex
 
 def test_the_table_names_the_frame_without_anybody(tmp_path):
     paths = write_clip(tmp_path, 64, 32)
-    draw_overlay(**paths, film=tmp_path / "o.mp4", doubtful=tmp_path / "d.tsv", rendering=SETTINGS)
+    draw_overlay(**paths, film=tmp_path / "o.mp4", doubtful=tmp_path / "d.tsv", crf=18)
     assert (tmp_path / "d.tsv").read_text().splitlines()[1:] == ["2\t0.080\tnobody found\t0.000"]
 
 
 def test_files_of_different_runs_are_refused(tmp_path):
     paths = write_clip(tmp_path, 64, 32, flows=4)
     with pytest.raises(LayoutError, match="flow has 4 rows"):
-        draw_overlay(**paths, film=tmp_path / "o.mp4", doubtful=tmp_path / "d.tsv", rendering=SETTINGS)
+        draw_overlay(**paths, film=tmp_path / "o.mp4", doubtful=tmp_path / "d.tsv", crf=18)
     assert not (tmp_path / "o.mp4").exists()
     assert not (tmp_path / "d.tsv").exists()

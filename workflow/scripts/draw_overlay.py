@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING
 
 from understudy.job import job_log
 from understudy.report.overlay import draw_overlay
-from understudy.settings import RenderingSettings, from_params
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
@@ -18,5 +17,5 @@ with job_log(snakemake.log[0]):
         flow=Path(snakemake.input.flow),
         film=Path(snakemake.output.film),
         doubtful=Path(snakemake.output.doubtful),
-        rendering=from_params(RenderingSettings, snakemake.params.settings),
+        crf=snakemake.params.crf,
     )

@@ -15,7 +15,6 @@ from understudy.errors import LayoutError
 from understudy.layouts import open_file
 from understudy.report.doubtful import Doubt, find_doubtful, write_doubtful
 from understudy.report.panels import flow_panel, matte_panel, parts_panel, pose_panel
-from understudy.settings import RenderingSettings
 from understudy.video.encode import Film
 from understudy.video.frames import Frames
 from understudy.video.timing import Progress
@@ -56,7 +55,7 @@ class Estimates:
 
 
 def draw_overlay(
-    frames: Path, pose: Path, surface: Path, flow: Path, film: Path, doubtful: Path, rendering: RenderingSettings
+    frames: Path, pose: Path, surface: Path, flow: Path, film: Path, doubtful: Path, crf: int
 ) -> None:
     """Draw pose, parts, matte and flow of a clip over its footage, and list its doubtful frames.
 
@@ -64,7 +63,7 @@ def draw_overlay(
         frames, pose, surface, flow: the clip's files.
         film: mp4 to write: four panels, frame number and time; doubtful frames have a red frame and their reason.
         doubtful: tab-separated table to write: frame, time_s, reason, value.
-        rendering: quality of the film.
+        crf: H.264 quality of the film, 0 lossless to 51.
 
     Raises:
         LayoutError: the files do not belong to one clip.
@@ -78,7 +77,7 @@ def draw_overlay(
         write_doubtful(doubtful, doubts, clip.rate)
         _log_doubts(doubts, len(clip), frames)
         progress = Progress(f"overlay {frames}", len(clip))
-        with Film(film, clip.rate, rendering.crf) as written:
+        with Film(film, clip.rate, crf) as written:
             for picture in draw_pictures(estimates, doubts):
                 written.write(picture)
                 progress.step()
