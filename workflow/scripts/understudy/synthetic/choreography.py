@@ -11,7 +11,7 @@ import numpy as np
 
 from understudy.body.model import Body
 from understudy.body.rotation import rotation
-from understudy.synthetic.gestures import DOWN, GESTURES, arm_rotations
+from understudy.synthetic.gestures import DOWN, GESTURES, arm_rotations, blend
 from understudy.synthetic.legs import Foot, leg_rotations, standing_height
 
 BEAT_S = 0.6  # 100 beats a minute
@@ -225,19 +225,19 @@ def _arms(choreography: str, time_s: float) -> tuple[np.ndarray, np.ndarray]:
     ease = min(share / 0.75, 1.0)
     ease = ease**3 * (10 + ease * (6 * ease - 15))  # starts and ends at rest
     now, following = _gesture(choreography, int(number)), _gesture(choreography, int(number) + 1)
-    return tuple(a + (b - a) * ease for a, b in zip(now, following, strict=True))
+    return blend(now[0], following[0], ease), blend(now[1], following[1], ease) * [-1, 1, 1]
 
 
 @lru_cache(maxsize=64)
 def _gesture(choreography: str, number: int) -> tuple[np.ndarray, np.ndarray]:
-    """Arms of the n-th gesture: every cycle shows all gestures of the dance, in an order of its own."""
+    """Left and right arm of the n-th gesture, both as left arms: every cycle shows all gestures of the dance, in an order of its own."""
     names = DANCES[choreography].gestures
     if number == 0:
-        return DOWN, DOWN * [-1, 1, 1]
+        return DOWN, DOWN
     cycle, place = divmod(number - 1, len(names))
     order = np.random.default_rng([_SEED[choreography], cycle]).permutation(len(names))
     left, right = names[order[place]]
-    return GESTURES[left], GESTURES[right] * [-1, 1, 1]
+    return GESTURES[left], GESTURES[right]
 
 
 @lru_cache(maxsize=4)

@@ -10,20 +10,32 @@ from understudy.body.rotation import rotation, rotation_between
 # Of the left arm, the right one mirrors them; rows: upper arm, lower arm; x left, -y front, z up; any length.
 # The hands keep ten centimetres before the trunk of every build and stay below the top of the head.
 GESTURES = {
-    "down": np.array([[0.30, 0.05, -1.0], [0.15, -0.25, -1.0]]),
+    "down": np.array([[0.36, 0.0, -1.0], [0.22, -0.25, -1.0]]),
     "back": np.array([[0.25, 0.35, -1.0], [0.12, -0.10, -1.0]]),
     "swing": np.array([[0.25, -0.50, -1.0], [0.05, -1.0, 0.10]]),
     "side": np.array([[1.0, -0.15, -0.10], [1.0, -0.45, 0.10]]),
     "front": np.array([[0.35, -1.0, -0.25], [0.10, -1.0, 0.20]]),
-    "high": np.array([[1.0, -0.25, -0.05], [0.40, -0.35, 0.90]]),
+    "high": np.array([[1.0, -0.25, -0.05], [0.45, -0.40, 0.75]]),
     "wave": np.array([[0.90, -0.30, -0.35], [0.55, -0.35, 0.90]]),
     "low": np.array([[0.45, -0.55, -0.90], [0.25, -0.80, -0.60]]),
-    "chest": np.array([[0.75, -0.30, -0.75], [-0.55, -0.75, 0.45]]),
-    "cross": np.array([[0.05, -0.70, -0.80], [-1.0, -0.32, 0.05]]),
-    "high_cross": np.array([[0.02, -1.0, -0.40], [-1.0, -0.30, 0.28]]),
+    "chest": np.array([[0.75, -0.50, -0.70], [-0.50, -0.90, 0.40]]),
+    "cross": np.array([[0.10, -0.85, -0.75], [-1.0, -0.38, 0.05]]),
+    "high_cross": np.array([[0.05, -1.0, -0.22], [-1.0, -0.35, 0.32]]),
 }
 GESTURES = {name: arm / np.linalg.norm(arm, axis=1, keepdims=True) for name, arm in GESTURES.items()}
 DOWN = GESTURES["down"]
+DETOUR = np.array([[0.35, -0.30, 0.0], [0.10, -0.90, 0.0]])  # outwards and forwards, round the trunk
+
+
+def blend(start: np.ndarray, end: np.ndarray, ease: float) -> np.ndarray:
+    """Lead a left arm (2, 3) from one gesture to another, round the trunk where it comes from across the body.
+
+    Args:
+        start, end: (2, 3), directions of upper and lower arm.
+        ease: share of the way, 0..1.
+    """
+    across = max(0.0, -start[1, 0], -end[1, 0]) * np.linalg.norm(end - start) / 2  # how far the way would cut through
+    return start + (end - start) * ease + DETOUR * (across * np.sin(np.pi * ease))
 
 
 def arm_rotations(side: str, arm: np.ndarray, wrist_deg: float) -> dict[str, np.ndarray]:
