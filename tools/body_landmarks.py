@@ -11,7 +11,8 @@ from understudy.body.raster import Raster, correct_perspective, rasterise
 from understudy.semantics.joints import BODY, FACE_MIRROR
 from understudy.semantics.pose_backends.mediapipe import FACE_SOURCES
 from understudy.synthetic.camera import Camera
-from understudy.synthetic.wardrobe import LOOKS, Wardrobe
+from understudy.synthetic.looks import LOOKS
+from understudy.synthetic.wardrobe import Wardrobe
 
 logger = logging.getLogger(__name__)
 

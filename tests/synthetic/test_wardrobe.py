@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from understudy.body.model import BUILDS, Body
-from understudy.synthetic.wardrobe import LOOKS, Wardrobe
+from understudy.synthetic.looks import LOOKS
+from understudy.synthetic.wardrobe import Wardrobe
 
 MIDDLE = np.full(3, 1 / 3)
 

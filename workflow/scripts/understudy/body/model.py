@@ -64,12 +64,22 @@ class Body:
     def posed(
         self, rotations: Mapping[str, np.ndarray], translation: tuple[float, float, float] | np.ndarray = (0, 0, 0)
     ) -> Posed:
-        """Turn bones about their heads and carry the skin along.
+        """Turn bones about their heads and carry the skin along; arguments as for `moved_bones`."""
+        turned, heads = self.moved_bones(rotations, translation)
+        return Posed(skin(self, turned, heads), heads.astype(np.float32), turned.astype(np.float32))
+
+    def moved_bones(
+        self, rotations: Mapping[str, np.ndarray], translation: tuple[float, float, float] | np.ndarray = (0, 0, 0)
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Turn bones about their heads, without the skin.
 
         Args:
             rotations: bone name -> (3, 3), rotation relative to the parent, written in the body's axes (not the
                 bone's own); bones that are not named keep their direction to the parent.
             translation: metres, moves the whole body.
+
+        Returns:
+            (J, 3, 3) float64 rotations in the body's axes and (J, 3) float64 heads in metres.
         """
         unknown = set(rotations) - set(self.bones)
         if unknown:
@@ -84,7 +94,7 @@ class Body:
                 continue
             turned[bone] = turned[parent] @ own
             heads[bone] = turned[parent] @ (self.heads[bone] - self.heads[parent]) + heads[parent]
-        return Posed(skin(self, turned, heads), heads.astype(np.float32), turned.astype(np.float32))
+        return turned, heads
 
     def reshaped(self, rest: np.ndarray) -> "Body":
         """The same body with other vertices (V, 3) at rest, metres: dressed, or with another figure."""
@@ -105,23 +115,24 @@ class Body:
         return (self._hands @ vertices).reshape(2, 21, 3)
 
 
-def skin(body: Body, rotations: np.ndarray, heads: np.ndarray) -> np.ndarray:
+def skin(body: Body, rotations: np.ndarray, heads: np.ndarray, chosen: np.ndarray | slice = slice(None)) -> np.ndarray:
     """Blend the motion of the bones into vertices.
 
     Args:
         body: what to move.
         rotations: (J, 3, 3), of each bone in the body's axes; any linear map will do.
         heads: (J, 3), new places of the bones' heads, metres.
+        chosen: the vertices wanted, any numpy index.
 
     Returns:
-        (V, 3) float32, metres.
+        (V, 3) float32, metres, of the chosen vertices.
 
     Source: linear blend skinning, v' = sum_j w_j (A_j (v - h_j) + h'_j).
     """
     offsets = heads - np.einsum("jab,jb->ja", rotations, body.heads)  # (J, 3)
     motions = np.concatenate([rotations, offsets[..., None]], axis=2).astype(np.float32)  # (J, 3, 4)
-    blended = (body.weights @ motions.reshape(len(motions), 12)).reshape(-1, 3, 4)
-    return np.einsum("vab,vb->va", blended[..., :3], body.rest) + blended[..., 3]
+    blended = (body.weights[chosen] @ motions.reshape(len(motions), 12)).reshape(-1, 3, 4)
+    return np.einsum("vab,vb->va", blended[..., :3], body.rest[chosen]) + blended[..., 3]
 
 
 def vertex_normals(vertices: np.ndarray, faces: np.ndarray) -> np.ndarray:

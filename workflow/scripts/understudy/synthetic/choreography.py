@@ -9,7 +9,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from understudy.body.model import Body
+from understudy.body.model import Body, skin
 from understudy.body.rotation import rotation
 from understudy.synthetic.gestures import DOWN, GESTURES, arm_rotations, blend
 from understudy.synthetic.legs import Foot, leg_rotations, standing_height
@@ -173,11 +173,9 @@ def place_on_floor(body: Body, moment: Moment) -> np.ndarray:
 
     The way over the floor is scaled by the legs' length: with the same angles a shorter leg makes a shorter step.
     """
-    feet = [body.bones.index(name) for name in ("foot.L", "foot.R")]
     way = np.array(moment.place) * (_leg_length(body.build) / _leg_length("neutral"))
-    posed = body.posed(moment.rotations)
-    sole = body.weights[:, _descendants(body, feet)].sum(1) > 0.5
-    return np.array([way[0], way[1], -posed.vertices[sole, 2].min()]) - [*body.heads[0, :2], 0]
+    feet = skin(body, *body.moved_bones(moment.rotations), _feet(body.build))
+    return np.array([way[0], way[1], -feet[:, 2].min()]) - [*body.heads[0, :2], 0]
 
 
 def _path(steps: Dance, time_s: float) -> tuple[float, float, float]:
@@ -230,7 +228,7 @@ def _arms(choreography: str, time_s: float) -> tuple[np.ndarray, np.ndarray]:
 
 @lru_cache(maxsize=64)
 def _gesture(choreography: str, number: int) -> tuple[np.ndarray, np.ndarray]:
-    """Left and right arm of the n-th gesture, both as left arms: every cycle shows all gestures of the dance, in an order of its own."""
+    """Left and right arm of the n-th gesture, both as left arms; each cycle has all gestures in an order of its own."""
     names = DANCES[choreography].gestures
     if number == 0:
         return DOWN, DOWN
@@ -247,10 +245,9 @@ def _leg_length(build: str) -> float:
     return float(np.linalg.norm(hip - knee) + np.linalg.norm(knee - ankle))
 
 
-def _descendants(body: Body, roots: list[int]) -> list[int]:
-    """Numbers of bones and of all bones that hang on them."""
-    found = set(roots)
-    for bone, parent in enumerate(body.parents):
-        if parent in found:
-            found.add(bone)
-    return sorted(found)
+@lru_cache(maxsize=4)
+def _feet(build: str) -> np.ndarray:
+    """Numbers of the vertices that hang on the feet."""
+    body = Body(build)
+    bones = [number for number, bone in enumerate(body.bones) if bone.startswith(("foot", "toe"))]
+    return np.flatnonzero(body.weights[:, bones].sum(1) > 0.5)

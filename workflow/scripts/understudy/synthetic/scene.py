@@ -10,9 +10,10 @@ from understudy.body.raster import Raster, correct_perspective, rasterise
 from understudy.settings import SyntheticSettings
 from understudy.synthetic.camera import frame_person
 from understudy.synthetic.choreography import dance, place_on_floor
+from understudy.synthetic.looks import LOOKS
 from understudy.synthetic.room import room_picture
 from understudy.synthetic.shadow import Shadow
-from understudy.synthetic.wardrobe import LOOKS, Wardrobe
+from understudy.synthetic.wardrobe import Wardrobe
 
 SAMPLES = 2  # of picture and surface, per pixel and axis
 _KEY = np.array([-0.45, -0.70, 0.56])  # towards the key light: left of the camera and above it

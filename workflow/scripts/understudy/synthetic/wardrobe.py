@@ -1,9 +1,9 @@
-"""Looks: clothes, hair and skin, painted on the body point by point and inflated where cloth or hair is thick.
+"""Dressing a body: a look is painted on it point by point, and it is inflated where cloth or hair is thick.
 
 Everything is laid out on the reference build, so that a look fits every build.
 """
 
-from dataclasses import dataclass
+from collections.abc import Callable
 
 import numpy as np
 from scipy.ndimage import map_coordinates
@@ -11,112 +11,13 @@ from scipy.ndimage import map_coordinates
 from understudy.body.model import Body, vertex_normals
 from understudy.body.parts import GROUPS, group_weights
 from understudy.semantics.joints import BODY
-
-Colour = tuple[int, int, int]
-
-
-@dataclass(frozen=True)
-class Look:
-    """Colours are sRGB 0..255; lengths are metres on the reference build.
-
-    Attributes:
-        skin, hair, lips, iris: colours of the person.
-        shirt, second: colours of the shirt and of its pattern.
-        pattern: a key of `PATTERNS`.
-        trousers, shoes: their colours.
-        sleeve_m: length of the sleeves from the shoulder's joint.
-        hem_m: height of the trousers' hem above the sole; 0.12 reaches the shoe.
-        hair_m: thickness of the hair.
-        fringe_m: height of the hairline above the eyes.
-        nape_m: how far below the ears the hair reaches.
-    """
-
-    skin: Colour
-    hair: Colour
-    lips: Colour
-    iris: Colour
-    shirt: Colour
-    second: Colour
-    pattern: str
-    trousers: Colour
-    shoes: Colour
-    sleeve_m: float
-    hem_m: float
-    hair_m: float
-    fringe_m: float
-    nape_m: float
-
-
-LOOKS = {
-    "check": Look(
-        skin=(226, 180, 152),
-        hair=(74, 46, 30),
-        lips=(178, 84, 84),
-        iris=(70, 92, 70),
-        shirt=(206, 52, 48),
-        second=(242, 226, 214),
-        pattern="check",
-        trousers=(48, 66, 120),
-        shoes=(232, 232, 236),
-        sleeve_m=0.425,
-        hem_m=0.12,
-        hair_m=0.022,
-        fringe_m=0.062,
-        nape_m=0.075,
-    ),
-    "stripe": Look(
-        skin=(150, 102, 74),
-        hair=(24, 20, 20),
-        lips=(132, 66, 62),
-        iris=(48, 32, 24),
-        shirt=(30, 44, 96),
-        second=(240, 206, 92),
-        pattern="stripe",
-        trousers=(186, 166, 132),
-        shoes=(92, 50, 34),
-        sleeve_m=0.20,
-        hem_m=0.12,
-        hair_m=0.010,
-        fringe_m=0.070,
-        nape_m=0.030,
-    ),
-    "plain": Look(
-        skin=(240, 200, 174),
-        hair=(206, 164, 96),
-        lips=(196, 96, 96),
-        iris=(74, 110, 150),
-        shirt=(28, 138, 122),
-        second=(22, 112, 100),
-        pattern="plain",
-        trousers=(222, 208, 190),
-        shoes=(196, 70, 96),
-        sleeve_m=0.33,
-        hem_m=0.42,
-        hair_m=0.026,
-        fringe_m=0.055,
-        nape_m=0.100,
-    ),
-    "dark": Look(
-        skin=(212, 160, 128),
-        hair=(126, 58, 28),
-        lips=(160, 78, 74),
-        iris=(96, 70, 40),
-        shirt=(44, 44, 50),
-        second=(196, 92, 44),
-        pattern="badge",
-        trousers=(72, 72, 68),
-        shoes=(24, 24, 26),
-        sleeve_m=0.425,
-        hem_m=0.12,
-        hair_m=0.016,
-        fringe_m=0.058,
-        nape_m=0.045,
-    ),
-}
+from understudy.synthetic.looks import Colour, Look
 
 _NOISE = np.random.default_rng(11).uniform(-1, 1, (32, 32, 32)).astype(np.float32)
 MOUTH = (92, 36, 38)  # inside of the mouth, seen between the lips
-SHOE_M = 0.10  # top of the shoes above the sole
+SHOE_M = 0.10  # top of the shoes above the floor
+SOLE_M = 0.022  # thickness of their soles
+SOLE = (60, 56, 54)
 THICKNESS_M = {"shirt": 0.014, "trousers": 0.018, "shoes": 0.009}
 
 
@@ -141,15 +42,26 @@ class Wardrobe:
         layout = np.einsum("nkc,nk->nc", self.layout[corners], barycentric)  # (N, 10)
         cover = _cover(layout, place, self.look)
         fine = _grain(place, 170) + layout[:, GRAIN]  # (N,), about -1..1
-        colour = _skin(layout, place, self.look) * (1 + 0.02 * fine)[:, None]
-        strands = _grain(place * [1, 1, 0.25], 260)
-        _paint(colour, cover["hair"], np.array(self.look.hair) * (1 + 0.22 * strands)[:, None])
-        _paint(colour, cover["trousers"], np.array(self.look.trousers) * (1 + 0.07 * fine)[:, None])
-        cloth = PATTERNS[self.look.pattern](place, layout, self.look) * (1 + 0.05 * fine)[:, None]
-        _paint(colour, cover["shirt"], cloth)
-        _paint(colour, cover["shoes"], np.array(self.look.shoes) * (1 + 0.04 * fine)[:, None])
-        sole = cover["shoes"] * _step(0.022 - layout[:, HEIGHT], 0.004)
-        _paint(colour, sole, np.array([60.0, 56, 54]) * np.ones((len(face), 1)))
+        look = self.look
+        colour = np.tile(np.array(look.skin, np.float32), (len(face), 1))
+        head = np.flatnonzero(layout[:, HEAD] > 0.5)
+        colour[head] = _face(layout[head], place[head], look)
+        colour *= (1 + 0.02 * fine)[:, None]
+
+        def dyed(dye: Colour, contrast: float) -> Callable[[np.ndarray], np.ndarray]:
+            return lambda on: np.array(dye) * (1 + contrast * fine[on])[:, None]
+
+        def strands(on: np.ndarray) -> np.ndarray:
+            return np.array(look.hair) * (1 + 0.22 * _grain(place[on] * [1, 1, 0.25], 260))[:, None]
+
+        def cloth(on: np.ndarray) -> np.ndarray:
+            return PATTERNS[look.pattern](place[on], layout[on], look) * (1 + 0.05 * fine[on])[:, None]
+
+        _paint_where(colour, cover["hair"], strands)
+        _paint_where(colour, cover["trousers"], dyed(look.trousers, 0.07))
+        _paint_where(colour, cover["shirt"], cloth)
+        _paint_where(colour, cover["shoes"], dyed(look.shoes, 0.04))
+        _paint_where(colour, cover["shoes"] * _step(SOLE_M - layout[:, HEIGHT], 0.004), dyed(SOLE, 0.0))
         eye = self.eyes[face]
         colour[eye] = _eye(layout[eye], self.look)
         colour[self.mouth[face]] = MOUTH
@@ -200,11 +112,14 @@ def _cover(layout: np.ndarray, place: np.ndarray, look: Look) -> dict[str, np.nd
     shoes = _step(SHOE_M - height, 0.003) * trunk
     trousers = trunk * (1 - waist) * (1 - shoes) * _step(height - look.hem_m, 0.003)
     shirt = trunk * waist * collar + (1 - trunk) * sleeve
+    hair = np.zeros(len(head))
+    hairy = np.flatnonzero(head > 0.3)
+    hair[hairy] = _hair(layout[hairy], place[hairy], look) * _step(head[hairy] - 0.5, 0.2)
     return {
         "shirt": shirt,
         "trousers": trousers,
         "shoes": shoes,
-        "hair": _hair(layout, place, look) * _step(head - 0.5, 0.2),
+        "hair": hair,
     }
 
 
@@ -218,20 +133,19 @@ def _hair(layout: np.ndarray, place: np.ndarray, look: Look) -> np.ndarray:
     return np.maximum(np.maximum(crown, rear), temple) * (1 - layout[:, EARS])
 
 
-def _skin(layout: np.ndarray, place: np.ndarray, look: Look) -> np.ndarray:
-    """Skin with lips, brows, lids and a little red on the cheeks: (N, 3) float32."""
-    colour = np.tile(np.array(look.skin, np.float64), (len(layout), 1))
-    head = layout[:, HEAD] > 0.5
+def _face(layout: np.ndarray, place: np.ndarray, look: Look) -> np.ndarray:
+    """Skin of the head with lips, brows, lids and a little red on the cheeks: (N, 3) float32."""
+    colour = np.tile(np.array(look.skin, np.float32), (len(layout), 1))
     x, z = layout[:, EYE_X], layout[:, EYE_Z]
-    front = head & (place[:, 1] < -0.09)
+    front = place[:, 1] < -0.09
     red = np.exp(-((x - 0.012) ** 2 + (z + 0.042) ** 2) / 0.018**2) * front
     _paint(colour, 0.22 * red, np.array([205.0, 90, 80]))
     arch = 0.021 - 3.5 * (x - 0.004) ** 2
     brow = np.clip(1 - np.abs(z - arch) / 0.0058, 0, 1) * _step(x + 0.018, 0.002) * _step(0.027 - x, 0.004) * front
-    _paint(colour, 0.85 * brow, np.array(look.hair, np.float64) * 0.8)
-    _paint(colour, 0.40 * layout[:, LIDS] * head, np.array(look.skin) * [0.55, 0.45, 0.42])
-    _paint(colour, 0.85 * layout[:, LIPS] * head, np.array(look.lips, np.float64))
-    return colour.astype(np.float32)
+    _paint(colour, 0.85 * brow, np.array(look.hair) * 0.8)
+    _paint(colour, 0.40 * layout[:, LIDS], np.array(look.skin) * [0.55, 0.45, 0.42])
+    _paint(colour, 0.85 * layout[:, LIPS], np.array(look.lips))
+    return colour
 
 
 def _eye(layout: np.ndarray, look: Look) -> np.ndarray:
@@ -291,6 +205,12 @@ def _step(value: np.ndarray, soft: float) -> np.ndarray:
 def _paint(colour: np.ndarray, share: np.ndarray, paint: np.ndarray) -> None:
     """Lay paint (3,) or (N, 3) over colour (N, 3) in place, as thick as share (N,) 0..1."""
     colour += share[:, None] * (paint - colour)
+
+
+def _paint_where(colour: np.ndarray, share: np.ndarray, paint: Callable[[np.ndarray], np.ndarray]) -> None:
+    """Lay paint where there is any: `paint` gives the colours (M, 3) of the points (M,) it is asked for."""
+    on = np.flatnonzero(share)
+    colour[on] += share[on, None] * (paint(on) - colour[on])
 
 
 def _grain(place: np.ndarray, per_m: float) -> np.ndarray:
