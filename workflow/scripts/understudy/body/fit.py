@@ -10,7 +10,18 @@ from functools import lru_cache
 
 import numpy as np
 
-from understudy.body.figure import BODY, TO_CAMERA, Figure, complete_torso, frame, similarity, smallest_turn, unit
+from understudy.body.figure import (
+    BODY,
+    TO_CAMERA,
+    Figure,
+    complete_torso,
+    cross,
+    cross_matrix,
+    frame,
+    similarity,
+    smallest_turn,
+    unit,
+)
 from understudy.body.model import Body
 from understudy.body.parts import Chart, chart
 from understudy.body.raster import draw_surface, rasterise
@@ -304,7 +315,6 @@ def _twist(start: np.ndarray, end: np.ndarray, axis: np.ndarray, least: float) -
     start, end = start - (start @ axis) * axis, end - (end @ axis) * axis
     if np.linalg.norm(end) <= least:
         return np.eye(3)
-    angle = np.arctan2(np.cross(start, end) @ axis, start @ end)
-    x, y, z = axis
-    cross = np.array([[0, -z, y], [z, 0, -x], [-y, x, 0]])
-    return np.eye(3) + np.sin(angle) * cross + (1 - np.cos(angle)) * cross @ cross
+    angle = np.arctan2(cross(start, end) @ axis, start @ end)
+    skew = cross_matrix(axis)
+    return np.eye(3) + np.sin(angle) * skew + (1 - np.cos(angle)) * skew @ skew

@@ -17,7 +17,7 @@ from understudy.body.fit import (
 )
 from understudy.body.raster import silhouette
 
-THICKNESSES = (0.8, 0.9, 1.0, 1.1, 1.2, 1.3, 1.45, 1.6)  # tried; the best is found between them
+THICKNESSES = (0.8, 0.95, 1.1, 1.25, 1.4, 1.6, 1.8)  # tried; the best is found between them
 SILHOUETTES = 16  # frames at most
 HEAD_SPREAD = (0.85, 1.3)  # sizes of head over body that people have; others are the estimator's mistakes
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+from scipy.ndimage import median_filter
 
 from understudy.backends import load_backend
 from understudy.clips import Clip
@@ -24,7 +25,9 @@ PICTURES = 24  # looked at, spread over the clip
 LONGEST_PX = 640  # they are made so small at least; larger ones find no more
 SEEK_S = 4  # pictures further apart than this are sought one by one instead of reading all between
 UNKNOWN_S = 60  # looked at in a source that does not say how long it is
-STRAY_PERCENT = 2  # of the pictures may reach beyond the rectangle: the estimator's mistakes
+SMALLER = 0.6  # of the height that most boxes stay under: a smaller one shows somebody else
+LEAP = 0.4  # of the usual height: a box that differs so much from those round it is the estimator's mistake
+LEAP_WINDOW = 5  # boxes
 
 
 def locate_person(video: Path, crop: Path, clip: Clip, pose: PoseSettings, decode: DecodeSettings) -> None:
@@ -80,12 +83,29 @@ def rectangle_round(boxes: np.ndarray, margin: float, height: int, width: int) -
     Returns:
         left, top, width, height, pixels.
     """
-    left, top = np.percentile(boxes[:, :2], STRAY_PERCENT, axis=0)
-    right, bottom = np.percentile(boxes[:, 2:], 100 - STRAY_PERCENT, axis=0)
+    left, top = boxes[:, :2].min(0)
+    right, bottom = boxes[:, 2:].max(0)
     extra = margin * (bottom - top)
     left, top = max(left - extra, 0), max(top - extra, 0)
     right, bottom = min(right + extra, width), min(bottom + extra, height)
     return float(left), float(top), float(right - left), float(bottom - top)
+
+
+def boxes_of_one(boxes: np.ndarray) -> np.ndarray:
+    """Leave out boxes of other people and of mistakes: those much smaller than the largest, and single leaps.
+
+    Args:
+        boxes: (N, 4) float, left, top, right, bottom px, in order of time.
+
+    Returns:
+        (M, 4), at least one.
+    """
+    heights = boxes[:, 3] - boxes[:, 1]
+    boxes = boxes[heights >= SMALLER * np.percentile(heights, 80)]
+    typical = np.median(boxes[:, 3] - boxes[:, 1])
+    around = median_filter(boxes, size=(LEAP_WINDOW, 1), mode="nearest")
+    steady = (np.abs(boxes - around) < LEAP * typical).all(1)
+    return boxes[steady] if steady.any() else boxes
 
 
 def _find_person(
@@ -106,7 +126,7 @@ def _find_person(
             f"correct start_s and end_s."
         )
     logger.info("%s: person found in %d of %d pictures", clip.clip, len(boxes), looked)
-    return rectangle_round(np.stack(boxes), margin, source.height, source.width)
+    return rectangle_round(boxes_of_one(np.stack(boxes)), margin, source.height, source.width)
 
 
 def person_extent(pose: FramePose) -> np.ndarray:

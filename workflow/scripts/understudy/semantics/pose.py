@@ -10,6 +10,7 @@ from understudy.backends import load_backend
 from understudy.errors import BackendError, FootageError
 from understudy.layouts import Writer, create
 from understudy.semantics.pose_backends._contract import PoseBackend
+from understudy.semantics.registration import register_clip
 from understudy.semantics.smoothing import short_gaps, smooth_joints
 from understudy.settings import VERSIONS, PoseSettings
 from understudy.video.frames import Frames
@@ -54,21 +55,26 @@ def estimate_pose(frames: Path, pose: Path, settings: PoseSettings) -> None:
                 f"Nobody is found in any of the {len(clip)} frames of {frames}; look whether a person is seen there, "
                 f"at least a third of the picture high, and correct start_s, end_s or crop in the clip table."
             )
-        valid = smooth_clip(rows, settings)
+        valid, shift = found, 0.0
+        if not backend.exact:
+            valid = smooth_clip(rows, settings)
+        if backend.has_matte and not backend.exact:
+            shift = register_clip(rows, writer.file["matte"], settings.smooth_frames)
         kept = {name: values for name, values in rows.items() if backend.has_depth or not name.endswith("_z")}
         boxes = person_boxes(rows["body"], rows["face"], rows["hands"])
         writer.extend(**kept, valid=valid, person_box=boxes)
-    _report(rows, found, valid, time.monotonic() - started)
+    _report(rows, found, valid, shift, time.monotonic() - started)
 
 
-def _report(rows: dict[str, np.ndarray], found: np.ndarray, valid: np.ndarray, seconds: float) -> None:
+def _report(rows: dict[str, np.ndarray], found: np.ndarray, valid: np.ndarray, shift: float, seconds: float) -> None:
     seen = [100 * (part[..., 2] > 0).mean() for part in (rows["face"], rows["hands"][:, 0], rows["hands"][:, 1])]
     logger.info(
         "%d frames in %.1f s (%.1f a second): person found in %d, bridged in %d, absent in %d; share of points seen: "
-        "face %.0f %%, left hand %.0f %%, right hand %.0f %%",
+        "face %.0f %%, left hand %.0f %%, right hand %.0f %%; joints registered to the matte by %.1f px",
         *(len(valid), seconds, len(valid) / seconds),
         *(found.sum(), (valid & ~found).sum(), (~valid).sum()),
         *seen,
+        shift,
     )
 
 

@@ -45,6 +45,7 @@ class PoseBackend(Protocol):
     version: str  # of the estimator behind it
     has_depth: bool
     has_matte: bool  # then every frame carries one, zeros where nobody is found
+    exact: bool  # then nothing is smoothed, bridged or registered
 
     def __init__(self, settings: PoseSettings): ...
 

@@ -72,6 +72,7 @@ class Backend:
     version = mediapipe.__version__
     has_depth = True
     has_matte = True
+    exact = False
 
     def __init__(self, settings: PoseSettings):
         self.min_score = settings.min_score

@@ -18,6 +18,7 @@ class Backend:
     version = "1"
     has_depth = True
     has_matte = True
+    exact = True
 
     def __init__(self, settings: PoseSettings):
         self.settings = settings

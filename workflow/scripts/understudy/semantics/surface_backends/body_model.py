@@ -6,17 +6,16 @@ from typing import Any
 import h5py
 import numpy as np
 
-from understudy.body.figure import Figure
+from understudy.body.figure import BODY_HEIGHT_M, Figure
 from understudy.body.fit import BodyShape, draw_fitted, fit_body
 from understudy.body.parts import CHART
 from understudy.body.shape import fit_shape
 from understudy.errors import FootageError
 from understudy.semantics.matte import body_matte, cut_and_fill
+from understudy.semantics.registration import figure_at
 from understudy.semantics.surface_backends._contract import FrameSurface
 from understudy.settings import SurfaceSettings
 from understudy.video.frames import Frames
-
-BODY_HEIGHT_M = 1.7  # of the rest body
 
 
 class Backend:
@@ -32,18 +31,19 @@ class Backend:
         self.shape: BodyShape | None = None
 
     def __call__(self, frames: Frames, pose: h5py.File) -> Iterator[FrameSurface]:
-        rows = _Rows(pose)
+        names = ("body", "face", "hands", "body_z", "face_z", "hands_z")
+        rows = {name: pose[name][:] for name in names if name in pose}
         mattes = _Mattes(pose, frames)
         shown = np.flatnonzero(pose["valid"][:])
         try:
-            self.shape = fit_shape([rows[index] for index in shown], _Chosen(mattes, shown))
+            self.shape = fit_shape([figure_at(rows, index) for index in shown], _Chosen(mattes, shown))
         except ValueError as unseen:
             raise FootageError(
                 f"No body can be fitted to {frames.path}: {unseen}; choose footage that shows more of the person."
             ) from unseen
         valid = pose["valid"][:]
         for index in range(len(frames)):
-            yield self._surface(rows[index], mattes[index], bool(valid[index]))
+            yield self._surface(figure_at(rows, index), mattes[index], bool(valid[index]))
 
     def _surface(self, figure: Figure, matte: np.ndarray, valid: bool) -> FrameSurface:
         samples, (height, width) = self.settings.samples, matte.shape
@@ -58,19 +58,6 @@ class Backend:
 
     def attributes(self) -> dict[str, Any]:
         return {"body": self.shape.to_json()}
-
-
-class _Rows:
-    """The figures of a clip, made when asked for."""
-
-    def __init__(self, pose: h5py.File):
-        self.joints = [pose[name][:] for name in ("body", "face", "hands")]
-        depths = ("body_z", "face_z", "hands_z")
-        self.depths = [pose[name][:] if name in pose else None for name in depths]
-
-    def __getitem__(self, index: int) -> Figure:
-        depths = [None if depth is None else depth[index] for depth in self.depths]
-        return Figure.from_rows(*(joints[index] for joints in self.joints), *depths)
 
 
 class _Mattes:
