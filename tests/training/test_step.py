@@ -154,3 +154,12 @@ def test_a_loss_that_is_not_finite_stops_and_names_step_and_terms():
     with pytest.raises(TrainingError, match=r"Step 7.*picture nan.*gradient.*flow.*total nan"):
         train_step(team, clip, LOSSES, Moment(step=7, rate=1e-3, judged=False), random())
     assert all(torch.equal(value, before[name]) for name, value in team.generator.state_dict().items())
+
+
+def test_a_mask_is_taught_by_the_generators_own_past_only():
+    team, clip = new_team(), planted_clip(clip_frames=2)
+    for rolled in stepping.roll_out(team, clip, random()):
+        rolled.drawn.mask.retain_grad()
+        terms = stepping.frame_terms(rolled, clip, LOSSES)
+        stepping.weighted_sum(terms, LOSSES).backward()
+        assert (rolled.drawn.mask.grad is None) == (rolled.place == 2)

@@ -164,16 +164,18 @@ def frame_terms(rolled: RolledFrame, batch: ClipBatch, weights: LossSettings) ->
     weight = losses.person_weight(truth.matte, weights.person)  # (B, 1, H, W)
     trust = truth.confidence * weight
     final, raw, real = drawn.final, drawn.raw, truth.picture
-    pictures = (final, raw)
+    own_past = rolled.place > CONTEXT
+    # a real past is sharper than the generator's own ever is; a mask taught by it copies too much and blurs roll-outs
+    pictures = (final, raw) if own_past else (raw,)
     terms = {
-        "picture": lambda: sum(losses.picture_distance(one, real, weight) for one in pictures) / 2,
-        "gradient": lambda: sum(losses.gradient_distance(one, real, weight) for one in pictures) / 2,
+        "picture": lambda: sum(losses.picture_distance(one, real, weight) for one in pictures) / len(pictures),
+        "gradient": lambda: sum(losses.gradient_distance(one, real, weight) for one in pictures) / len(pictures),
         "matte": lambda: losses.picture_distance(drawn.matte, truth.matte, weight),
         "flow": lambda: losses.flow_distance(drawn.flow, truth.flow, trust),
         "flow_warp": lambda: losses.warp_distance(before, drawn.flow, real, trust),
-        "mask": lambda: losses.mask_share(drawn.mask, trust),
     }
-    if rolled.place > CONTEXT:  # the picture before is the generator's own
+    if own_past:
+        terms["mask"] = lambda: losses.mask_share(drawn.mask, trust)
         own = rolled.before
         terms["temporal_difference"] = lambda: losses.temporal_difference(
             (final, own), (real, before), truth.flow, trust
@@ -202,7 +204,8 @@ def judge_terms(
         condition = judge_condition(batch.maps[place])
         image: ImageJudge = team.judges["image"]
         real = image.look(batch.truth[place].picture, condition)
-        pairs = [(image.look(one, condition), real) for one in (drawn.final, drawn.raw)]
+        pictures = (drawn.final, drawn.raw) if place > CONTEXT else (drawn.raw,)
+        pairs = [(image.look(one, condition), real) for one in pictures]
         terms |= _wishes("image", pairs)
         errors = [losses.judge_error(real, verdict) for verdict, real in pairs]
         temporal = list(_temporal_verdicts(team, rolled, batch, history, condition))
