@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from understudy.body.model import BUILDS, Body
-from understudy.body.parts import GROUPS, PARTS, bone_groups, chart, face_groups, group_weights
+from understudy.body.parts import GROUPS, PARTS, bone_groups, chart, face_groups, group_weights, limb_coordinates
 
 
 @pytest.fixture(scope="module")
@@ -83,3 +83,23 @@ def test_groups_cover_all_bones_and_vertices(body):
     assert set(bone_groups(body)) == set(range(len(GROUPS)))
     assert np.abs(group_weights(body).sum(1) - 1).max() < 1e-5
     assert set(face_groups(body)) == set(range(len(GROUPS)))
+
+
+def test_borders_of_parts_run_along_edges_of_the_mesh(body, drawn):
+    """No triangle reaches into the other half of its limb, so borders are drawn straight and U is nowhere cut off."""
+    groups = face_groups(body)
+    for index, group in enumerate(GROUPS):
+        if group.startswith(("hand", "foot")):
+            continue
+        side = limb_coordinates(body, group)[body.faces[groups == index], 0]  # (N, 3) metres
+        assert np.minimum(-side.min(1), side.max(1)).max() < 5e-4
+
+
+def test_the_skin_is_closed_but_for_eyes_and_lips(body):
+    """Cutting the mesh along the borders left no crack: an edge belongs to two triangles, turned opposite ways."""
+    edges = body.faces[:, [[0, 1], [1, 2], [2, 0]]].reshape(-1, 2)
+    directed = edges @ [len(body.rest), 1]
+    assert len(np.unique(directed)) == len(directed)
+    open_edges = ~np.isin(directed, edges[:, ::-1] @ [len(body.rest), 1])
+    eyes_and_lips = np.linalg.norm(body.rest[edges[open_edges, 0]] - body.joints(body.rest)[0], axis=1)
+    assert open_edges.sum() < 100 and eyes_and_lips.max() < 0.12

@@ -146,6 +146,11 @@ def vertex_normals(vertices: np.ndarray, faces: np.ndarray) -> np.ndarray:
     return normals / np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-12)
 
 
+def forget_asset() -> None:
+    """Read the asset anew for the next body; for the bake script, which changes it."""
+    _read_asset.cache_clear()
+
+
 @lru_cache(maxsize=1)
 def _read_asset() -> dict[str, np.ndarray]:
     """Read the asset once; `tools/bake_body.py` describes and writes it."""

@@ -73,12 +73,9 @@ def chart(body: Body) -> Chart:
     for index, group in enumerate(GROUPS):
         mine = groups == index
         faces = body.faces[mine]
-        axes, start = _limb_axes(body, group)
-        local = (body.reference[faces] - start) @ axes.T  # (N, 3, 3): towards the reference, across, along
-        if group == "torso":
-            local[..., 0] -= np.median(local[..., 0])
+        local = limb_coordinates(body, group)[faces]  # (N, 3, 3)
         if group.startswith(("hand", "foot")):
-            towards = (normals[faces] @ axes[0]).mean(1) > 0  # palm or sole
+            towards = (normals[faces] @ _limb_axes(body, group)[0][0]).mean(1) > 0  # palm or sole
             uv[mine, :, 0] = _flat_u(local[..., 1], towards)
         else:
             uv[mine, :, 0], towards = _angle_u(local[..., :2])
@@ -106,6 +103,20 @@ def group_weights(body: Body) -> np.ndarray:
 def face_groups(body: Body) -> np.ndarray:
     """Group each triangle belongs to by its skin weights: (F,) int64, index into `GROUPS`."""
     return group_weights(body)[body.faces].sum(1).argmax(1)
+
+
+def limb_coordinates(body: Body, group: str) -> np.ndarray:
+    """Place of every vertex (V, 3) in the axes of a group, metres: towards its reference direction, across, along.
+
+    The two halves of a group meet where the first coordinate is 0: in front and behind of legs, inside and outside of
+    arms, left and right of the head.
+    """
+    axes, start = _limb_axes(body, group)
+    local = (body.reference - start) @ axes.T
+    if group == "torso":
+        trunk = local[group_weights(body)[:, GROUPS.index(group)] > 0.5, 0]
+        local[:, 0] -= (trunk.min() + trunk.max()) / 2
+    return local
 
 
 def _limb_axes(body: Body, group: str) -> tuple[np.ndarray, np.ndarray]:
@@ -143,7 +154,7 @@ def _angle_u(local: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """
     middle = local.mean(1)  # (N, 2)
     centre = np.arctan2(middle[:, 1], middle[:, 0])  # (N,), 0 at the reference
-    towards = np.abs(centre) <= np.pi / 2
+    towards = middle[:, 0] >= 0
     angle = np.arctan2(local[..., 1], local[..., 0])  # (N, 3)
     angle += 2 * np.pi * np.round((centre[:, None] - angle) / (2 * np.pi))  # on the branch of the triangle's middle
     away = angle - np.pi * np.sign(centre[:, None])
