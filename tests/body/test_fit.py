@@ -155,6 +155,16 @@ def test_shape_is_found_from_exact_joints_and_silhouettes():
     assert shape.px_per_m == pytest.approx(PX_PER_M, rel=0.03)
     assert shape.head_px_per_m == pytest.approx(PX_PER_M, rel=0.03)
     assert shape.thickness == pytest.approx(1.25, rel=0.06)
+    assert (shape.arms, shape.thighs, shape.shins) == pytest.approx((1, 1, 1), abs=0.08)
+
+
+def test_thin_legs_under_a_wide_coat_are_found():
+    body, given = Body("neutral"), replace(SHAPE, thickness=1.5, thighs=0.7, shins=0.7)
+    figures = [figure_of(body, body.posed(pose).vertices) for pose in POSES.values()]
+    parts = [draw_fitted(fit_body(figure, given), SIZE, SIZE)[0] for figure in figures]
+    shape = fit_shape(figures, [((part > 0) * 255).astype(np.uint8) for part in parts])
+    assert shape.thickness * shape.shins == pytest.approx(1.05, rel=0.15)
+    assert shape.thickness > 1.25
 
 
 def test_shape_without_mattes_is_not_thickened(reaching):

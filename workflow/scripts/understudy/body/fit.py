@@ -57,6 +57,9 @@ class BodyShape:
     px_per_m: float  # size of hands and feet, pixels for a metre of the rest body
     thickness: float  # torso and limbs are so many times thicker than that (build and clothes)
     head_px_per_m: float  # size of the head
+    arms: float = 1.0  # thickness of limbs over that of the torso: a wide coat over thin legs
+    thighs: float = 1.0
+    shins: float = 1.0
 
     def to_json(self) -> str:
         return json.dumps(asdict(self))
@@ -169,7 +172,14 @@ class _Fit:
 
     def __init__(self, figure: Figure, shape: BodyShape, rest: Template):
         self.figure, self.shape, self.rest = figure, shape, rest
-        self.thick = shape.px_per_m * shape.thickness
+        thick = shape.px_per_m * shape.thickness
+        self.torso_thick = thick
+        self.limb_thick = {
+            "upperarm": thick * shape.arms,
+            "lowerarm": thick * shape.arms,
+            "upperleg": thick * shape.thighs,
+            "lowerleg": thick * shape.shins,
+        }
         self.maps = np.zeros((len(GROUPS), 3, 4))  # x' = A x + b
         self.present = np.zeros(len(GROUPS), bool)
         self.turns: dict[str, np.ndarray] = {}  # rotation of each group
@@ -199,7 +209,7 @@ class _Fit:
 
     def _torso(self) -> None:
         """Chest by shoulders, pelvis by hips; both are as long as the way from hips to shoulders."""
-        rest, points, thick = self.rest.joints, self.points, self.thick
+        rest, points, thick = self.rest.joints, self.points, self.torso_thick
         ends = {
             "upper": (BODY["right_shoulder"], BODY["left_shoulder"]),
             "lower": (BODY["right_hip"], BODY["left_hip"]),
@@ -244,18 +254,18 @@ class _Fit:
         """Carry the rest bone onto the seen one, by the smallest turn from where the parent would leave it."""
         first, last = BODY[start], BODY[end]
         bone_rest = self.rest.joints[last] - self.rest.joints[first]
-        turn = self.turns[parent]
+        turn, thick = self.turns[parent], self.limb_thick[group[:-2]]
         torso = parent in ("upper", "lower")
         present = bool(self.present[_GROUP[parent]] and self.seen[last] and (torso or self.seen[first]))
         if present:
             bone = self.points[last] - self.points[first]
             turn = smallest_turn(turn @ bone_rest, bone) @ turn
             along = unit(bone_rest)
-            stretch = np.linalg.norm(bone) / np.linalg.norm(bone_rest) - self.thick
-            linear = turn @ (self.thick * np.eye(3) + stretch * np.outer(along, along))
+            stretch = np.linalg.norm(bone) / np.linalg.norm(bone_rest) - thick
+            linear = turn @ (thick * np.eye(3) + stretch * np.outer(along, along))
             place = self.points[first]
         else:
-            linear = self.thick * turn
+            linear = thick * turn
             place = self._carried(parent, self.rest.joints[first])
         self.turns[group] = turn
         self._set(group, linear, self.rest.joints[first], place, present)

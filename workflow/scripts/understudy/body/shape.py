@@ -18,7 +18,9 @@ from understudy.body.fit import (
 from understudy.body.raster import silhouette
 
 THICKNESSES = (0.8, 0.95, 1.1, 1.25, 1.4, 1.6, 1.8)  # tried; the best is found between them
-SILHOUETTES = 16  # frames at most
+SHARES = (0.6, 0.8, 1.0, 1.2, 1.45)  # of it, tried for each kind of limb, then for the torso alone
+VARIED = ("thighs", "shins", "arms")
+SILHOUETTES = 10  # frames at most
 HEAD_SPREAD = (0.85, 1.3)  # sizes of head over body that people have; others are the estimator's mistakes
 
 _TORSO = (("right_shoulder", "left_shoulder"), ("right_hip", "left_hip"))
@@ -54,7 +56,7 @@ def fit_shape(figures: Sequence[Figure], mattes: Sequence[np.ndarray], build: st
     shape = BodyShape(px_per_m, 1.0, head)
     chosen = np.unique(np.linspace(0, len(figures) - 1, min(SILHOUETTES, len(figures))).astype(int))
     pairs = [(figures[index], mattes[index]) for index in chosen]
-    return replace(shape, thickness=fit_thickness(shape, [pair for pair in pairs if (pair[1] > 127).any()], build))
+    return fit_thickness(shape, [pair for pair in pairs if (pair[1] > 127).any()], build)
 
 
 def bone_size(figure: Figure, rest: Template) -> float:
@@ -85,31 +87,56 @@ def face_size(figure: Figure, rest: Template) -> float:
     return face_turn(rest.face[FACE_POINTS][seen], points)[0]
 
 
-def fit_thickness(shape: BodyShape, seen: Sequence[tuple[Figure, np.ndarray]], build: str = "neutral") -> float:
-    """Thickness at which drawn and seen silhouettes agree best, from a parabola through the best three tried.
+def fit_thickness(shape: BodyShape, seen: Sequence[tuple[Figure, np.ndarray]], build: str = "neutral") -> BodyShape:
+    """Fit the thickness as a whole, then that of each kind of limb, so that drawn and seen silhouettes agree best.
 
     Args:
         shape: the other sizes.
-        seen: frames with their mattes (H, W) uint8; none gives the thickness 1.
+        seen: frames with their mattes (H, W) uint8; none leaves the shape as it is.
         build: which rest body.
     """
     if not seen:
-        return 1.0
+        return shape
+    for name, tried in (("thickness", THICKNESSES), *((name, SHARES) for name in VARIED)):
+        shape = _best([replace(shape, **{name: value}) for value in tried], tried, name, seen, build)
+    alone = {name: getattr(shape, name) * shape.thickness for name in VARIED}
+    tried = [share * shape.thickness for share in SHARES]
+    shapes = [replace(shape, thickness=value, **{name: alone[name] / value for name in VARIED}) for value in tried]
+    shape = _best(shapes, tried, "thickness", seen, build)
+    return replace(shape, **{name: alone[name] / shape.thickness for name in VARIED})
+
+
+def _best(
+    shapes: Sequence[BodyShape],
+    tried: Sequence[float],
+    name: str,
+    seen: Sequence[tuple[Figure, np.ndarray]],
+    build: str,
+) -> BodyShape:
+    """The shape whose silhouettes agree best, its field `name` set between the values tried."""
+    agreement = np.array([silhouette_agreement(shape, seen, build) for shape in shapes])
+    return replace(shapes[int(agreement.argmax())], **{name: _peak(np.array(tried), agreement)})
+
+
+def silhouette_agreement(shape: BodyShape, seen: Sequence[tuple[Figure, np.ndarray]], build: str) -> float:
+    """Intersection over union, 0..1, of drawn and seen silhouettes of frames with their mattes (H, W) uint8."""
     rest = template(build)
-    agreement = np.zeros(len(THICKNESSES))
-    for index, thickness in enumerate(THICKNESSES):
-        both = either = 0
-        for figure, matte in seen:
-            fitted = fit_body(figure, replace(shape, thickness=thickness), build)
-            faces = rest.faces[fitted.present[rest.face_group]]
-            drawn, person = silhouette(fitted.vertices[:, :2], faces, *matte.shape), matte > 127
-            both, either = both + (drawn & person).sum(), either + (drawn | person).sum()
-        agreement[index] = both / max(either, 1)
-    best = int(np.clip(agreement.argmax(), 1, len(THICKNESSES) - 2))
-    square, slope, _ = np.polyfit(THICKNESSES[best - 1 : best + 2], agreement[best - 1 : best + 2], 2)
+    both = either = 0
+    for figure, matte in seen:
+        fitted = fit_body(figure, shape, build)
+        faces = rest.faces[fitted.present[rest.face_group]]
+        drawn, person = silhouette(fitted.vertices[:, :2], faces, *matte.shape), matte > 127
+        both, either = both + (drawn & person).sum(), either + (drawn | person).sum()
+    return both / max(either, 1)
+
+
+def _peak(places: np.ndarray, values: np.ndarray) -> float:
+    """Place of the highest value, between the places tried by a parabola through the best three."""
+    best = int(np.clip(values.argmax(), 1, len(places) - 2))
+    square, slope, _ = np.polyfit(places[best - 1 : best + 2], values[best - 1 : best + 2], 2)
     if square >= 0:
-        return THICKNESSES[agreement.argmax()]
-    return float(np.clip(-slope / (2 * square), THICKNESSES[0], THICKNESSES[-1]))
+        return float(places[values.argmax()])
+    return float(np.clip(-slope / (2 * square), places[0], places[-1]))
 
 
 def _ratio(seen: np.ndarray, model: np.ndarray) -> float:

@@ -11,15 +11,15 @@ from understudy.semantics.joints import BODY
 
 # Joint -> directions (see `directions`) and how much of each is added.
 SHARES: dict[str, dict[str, float]] = {
-    "shoulder": {"torso": 0.008, "shoulders": -0.068},
-    "hip": {"torso": 0.009, "hips": -0.048},
-    "knee": {"thigh": 0.036, "hips": 0.011},
-    "ankle": {"shin": 0.042, "hips": 0.006},
-    "big_toe": {"shin": 0.053, "foot": 0.054, "hips": -0.025},
-    "small_toe": {"shin": 0.062, "foot": 0.074, "hips": 0.118},
-    "heel": {"shin": 0.028, "foot": 0.013, "hips": 0.056},
-    "eye": {"head": -0.014, "ears": 0.029, "face": 0.185},
-    "ear": {"head": -0.071, "ears": 0.170, "face": 0.017},
+    "shoulder": {"torso": 0.012, "shoulders": -0.070},
+    "hip": {"torso": 0.031, "hips": -0.040},
+    "knee": {"thigh": 0.034, "hips": 0.016},
+    "ankle": {"shin": 0.023, "hips": 0.009},
+    "big_toe": {"shin": 0.048, "foot": 0.026, "hips": -0.091},
+    "small_toe": {"shin": 0.053, "foot": 0.072, "hips": 0.083},
+    "heel": {"shin": 0.007, "foot": 0.030, "hips": 0.067},
+    "eye": {"head": 0.006, "ears": 0.038, "face": 0.100},
+    "ear": {"head": -0.064, "ears": 0.187, "face": -0.010},
 }
 
 
