@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from understudy.body.model import BUILDS, Body
+from understudy.body.model import BUILDS, Body, vertex_normals
+from understudy.body.parts import GROUPS, group_weights
 from understudy.semantics.joints import BODY
 from understudy.synthetic.choreography import DANCES, dance, place_on_floor
 from understudy.synthetic.legs import Foot, leg_rotations
@@ -124,3 +125,20 @@ def test_a_leg_puts_its_ankle_where_the_foot_is_to_be(side):
     knee = posed.bone_heads[body.bones.index(f"lowerleg01.{side}")]
     hip = posed.bone_heads[body.bones.index(f"upperleg01.{side}")]
     assert knee[1] < (hip[1] + ankle[1]) / 2  # knees bend forwards
+
+
+@pytest.mark.parametrize("build", ["woman", "man"])
+@pytest.mark.parametrize("name", DANCES)
+def test_hands_stay_out_of_the_body(build, name):
+    """Joints of the hands are at most touching: in front of the nearest skin of trunk, head and legs."""
+    body = Body(build)
+    own = group_weights(body).argmax(1)
+    arms = [index for index, group in enumerate(GROUPS) if "arm" in group or "hand" in group]
+    other = np.intersect1d(np.flatnonzero(~np.isin(own, arms)), body.faces)
+    for time_s in np.arange(0.0, 19.2, 0.3):
+        vertices = body.posed(dance(name, time_s).rotations).vertices
+        hands = body.hands(vertices).reshape(-1, 3)
+        away = np.linalg.norm(hands[:, None] - vertices[None, other], axis=2)
+        nearest = other[away.argmin(1)]
+        depth = ((hands - vertices[nearest]) * vertex_normals(vertices, body.faces)[nearest]).sum(1)
+        assert depth[away.min(1) < 0.08].min(initial=1) > -0.01  # a fingertip may brush the thigh
