@@ -20,7 +20,7 @@ from understudy.body.raster import silhouette
 THICKNESSES = (0.8, 0.95, 1.1, 1.25, 1.4, 1.6, 1.8)  # tried; the best is found between them
 SHARES = (0.6, 0.8, 1.0, 1.2, 1.45)  # of it, tried for each kind of limb, then for the torso alone
 VARIED = ("thighs", "shins", "arms")
-SILHOUETTES = 10  # frames at most
+SILHOUETTES = 10  # frames compared at most
 HEAD_SPREAD = (0.85, 1.3)  # sizes of head over body that people have; others are the estimator's mistakes
 
 _TORSO = (("right_shoulder", "left_shoulder"), ("right_hip", "left_hip"))
@@ -31,12 +31,15 @@ _BONES = tuple(
 )
 
 
-def fit_shape(figures: Sequence[Figure], mattes: Sequence[np.ndarray], build: str = "neutral") -> BodyShape:
+def fit_shape(
+    figures: Sequence[Figure], mattes: Sequence[np.ndarray], silhouettes: int = SILHOUETTES, build: str = "neutral"
+) -> BodyShape:
     """Fit the sizes of a clip's body.
 
     Args:
         figures: frames of the clip in which a person is seen.
         mattes: (H, W) uint8 of the same frames, 0..255; all zero where there is none. It is asked for a few only.
+        silhouettes: frames, spread over the clip, whose silhouettes are compared.
         build: which rest body.
 
     Returns:
@@ -54,7 +57,7 @@ def fit_shape(figures: Sequence[Figure], mattes: Sequence[np.ndarray], build: st
     head = px_per_m if np.isnan(faces).all() else float(np.nanmedian(faces))
     head = float(np.clip(head, *(share * px_per_m for share in HEAD_SPREAD)))
     shape = BodyShape(px_per_m, 1.0, head)
-    chosen = np.unique(np.linspace(0, len(figures) - 1, min(SILHOUETTES, len(figures))).astype(int))
+    chosen = np.unique(np.linspace(0, len(figures) - 1, min(silhouettes, len(figures))).astype(int))
     pairs = [(figures[index], mattes[index]) for index in chosen]
     return fit_thickness(shape, [pair for pair in pairs if (pair[1] > 127).any()], build)
 

@@ -26,6 +26,7 @@ _COLUMN = {name: column for column, name in enumerate(MOVED)}
 FOLLOWERS = {"ankle": ("big_toe", "small_toe", "heel")}
 
 WORK_PX = 256  # silhouettes are compared at this height at most
+SILHOUETTES = 5  # frames that tell the thickness of the body well enough here
 STEPS = 2  # of Gauss and Newton
 STIFFNESS = 0.3  # pull back to the estimated place, as a share of the pull of a twelfth of the outline
 SHOULDER_STIFFNESS = 0.9  # clothes hang from the shoulders: their outline is less the body's
@@ -49,7 +50,7 @@ def register_clip(rows: Mapping[str, np.ndarray], mattes: Sequence[np.ndarray], 
     seen = [frame for frame in range(len(rows["body"])) if (rows["body"][frame, :, 2] > 0).any()]
     figures = [figure_at(rows, frame) for frame in seen]
     try:
-        shape = fit_shape(figures, _Picked(mattes, seen))
+        shape = fit_shape(figures, _Picked(mattes, seen), SILHOUETTES)
     except ValueError:  # too little of the person is seen to know their size
         return 0.0
     shifts = np.full((len(rows["body"]), len(MOVED), 2), np.nan)
