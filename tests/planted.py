@@ -20,7 +20,7 @@ MODEL = ModelSettings(generator="neural_texture", width=8, texels=64, latents=3)
 DATASET = DatasetSettings(held_out=0.2, gap_frames=2, surface="clipped")
 LOSSES = LossSettings(
     picture=1.0, gradient=0.5, person=4.0, matte=0.1, image_gan=0.05, image_features=0.5, temporal_difference=0.5,
-    temporal_gan=0.05, temporal_features=0.5, flow=0.05, flow_warp=0.2, output_warp=0.1, mask=0.01,
+    temporal_gan=0.05, temporal_features=0.5, flow=0.05, flow_warp=0.2, output_warp=0.1, mask=0.01, registration=0.05,
 )  # fmt: skip
 FULL = 255
 BLOCK = (0.2, 0.8, 0.4)  # top, bottom, width of the block, shares of the picture

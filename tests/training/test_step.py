@@ -96,15 +96,16 @@ def test_temporal_judge_of_a_long_stride_waits_for_its_history():
 def test_a_roll_out_feeds_on_its_own_pictures(monkeypatch):
     team, clip = new_team(), planted_clip(clip_frames=3)
     pasts = []
-    forward = team.generator.forward
+    teach = team.generator.teach
     drawn = []
 
-    def watched(maps, past, valid):
+    def watched(maps, past, valid, truth, before):
         pasts.append((past, valid))
-        drawn.append(forward(maps, past, valid))
-        return drawn[-1]
+        frame, terms = teach(maps, past, valid, truth, before)
+        drawn.append(frame)
+        return frame, terms
 
-    monkeypatch.setattr(team.generator, "forward", watched)
+    monkeypatch.setattr(team.generator, "teach", watched)
     list(stepping.roll_out(team, clip, random()))
     for place in (1, 2):
         past, valid = pasts[place]

@@ -99,6 +99,7 @@ class LossSettings:
     flow_warp: float
     output_warp: float
     mask: float
+    registration: float
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,7 @@
 """Makes generators: from footage, from a file, from the stage before at a greater height."""
 
 import json
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -16,9 +17,13 @@ from understudy.job import atomic_path
 from understudy.model.neural_texture.atlas import Atlas, unproject
 from understudy.model.neural_texture.net import NeuralTexture
 from understudy.model.neural_texture.plate import Plate, start_plate
+from understudy.model.neural_texture.registration import displaced, measured_on_plate
 from understudy.settings import ModelSettings, from_params
 
+logger = logging.getLogger(__name__)
+
 FORMAT = 1  # of the weight file; raised when older files can no longer be read
+REGISTRATION_ROUNDS = 2  # a third moves nothing more that can be seen
 TEXEL_HEIGHT_PX = 128  # height to which settings.texels refers
 Frames = Sequence[tuple[SemanticMap, FrameTruth]]
 
@@ -37,8 +42,7 @@ def start_generator(frames: Frames, settings: ModelSettings, seed: int) -> Neura
         atlas = Atlas(atlas_texels(settings, start.shape[-2]), settings.latents)
         generator = NeuralTexture(settings, atlas, Plate(start, seen))
     with torch.no_grad():
-        shown = ((semantic, truth.picture, truth.matte) for semantic, truth in frames)
-        atlas.colour.copy_(unproject(shown, atlas.texels))
+        _unproject_registered(atlas, start, frames)
     return generator
 
 
@@ -106,6 +110,23 @@ def read_facts(weights: Path) -> dict[str, Any]:
     """Read what was kept beside the weights: stage, step, digests, figures."""
     with safe_open(weights, "pt") as file:
         return json.loads((file.metadata() or {}).get("facts", "{}"))
+
+
+def _unproject_registered(atlas: Atlas, plate: torch.Tensor, frames: Frames) -> None:
+    """Fill the atlas with the footage's colours; each round first moves the maps onto what the last one found."""
+    shown = [(semantic, truth.picture, truth.matte) for semantic, truth in frames]
+    atlas.colour.copy_(unproject(shown, atlas.texels))
+    for _ in range(REGISTRATION_ROUNDS):
+        offsets = [measured_on_plate(atlas(semantic), plate[None], *truth)[0] for semantic, *truth in shown]
+        logger.info("maps miss the texture by %.2f px on average", _mean_length(offsets, shown))
+        moved = [(displaced(one[0], by, by), *one[1:]) for one, by in zip(shown, offsets, strict=True)]
+        atlas.colour.copy_(unproject(moved, atlas.texels))
+
+
+def _mean_length(offsets: Sequence[torch.Tensor], shown: Sequence[tuple]) -> float:
+    """Mean length on the person of offsets (1, 2, H, W), pixels."""
+    lengths = [float(by.norm(dim=1)[matte[:, 0] > 0.5].mean()) for by, (*_, matte) in zip(offsets, shown, strict=True)]
+    return sum(lengths) / len(lengths)
 
 
 def _stacked(frames: Frames) -> tuple[torch.Tensor, torch.Tensor]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, fields
 
 from torch import Tensor, nn
 
-from understudy.dataset.batch import SemanticMap
+from understudy.dataset.batch import FrameTruth, SemanticMap
 
 CONTEXT = 2  # past frames a generator sees, maps and own pictures alike
 
@@ -25,6 +25,7 @@ class Composition:
         mask: (B, 1, H, W) float32, 1 where the frame is drawn afresh, 0 where the past is moved.
         matte: (B, 1, H, W) float32, share of the pixel that is the person, 0..1.
         warped: (B, 3, H, W) float32, the past picture moved along `flow`.
+        offset: (B, 2, H, W) float32 px, by how much the map was moved before it was drawn (0 where it is taken as is).
     """
 
     final: Tensor
@@ -33,6 +34,7 @@ class Composition:
     mask: Tensor
     matte: Tensor
     warped: Tensor
+    offset: Tensor
 
     def detach(self) -> "Composition":
         """Cut every tensor from the graph."""
@@ -58,6 +60,26 @@ class Generator(ABC, nn.Module):
             past: (B, 2, 3, H, W) float32, own pictures t-2, t-1, -1..1; zeros where there is none.
             past_valid: (B, 2, 1, 1, 1) float32, 1 where that picture exists.
         """
+
+    def teach(
+        self,
+        maps: Sequence[SemanticMap],
+        past: Tensor,
+        past_valid: Tensor,
+        truth: FrameTruth,
+        before: Composition | None,
+    ) -> tuple[Composition, dict[str, Tensor]]:
+        """Draw frame t in training, where the footage may tell what only training can know.
+
+        Args:
+            maps, past, past_valid: as in `forward`.
+            truth: the footage's frame t.
+            before: what was drawn of frame t-1 in the same roll-out; None at its start.
+
+        Returns:
+            the frame, and terms of the generator's own to lower beside the losses of `training`.
+        """
+        return self(maps, past, past_valid), {}
 
     @abstractmethod
     def learning_groups(self) -> dict[str, list[nn.Parameter]]:

@@ -90,11 +90,12 @@ class Team:
 
 @dataclass(frozen=True)
 class RolledFrame:
-    """Frame `place` of a roll-out: what was drawn, and the picture before it (own, or real at the start)."""
+    """Frame `place` of a roll-out: what was drawn, the picture before it (own, or real at the start), own terms."""
 
     place: int
     drawn: Composition
     before: Tensor
+    terms: dict[str, Tensor]
 
 
 def train_step(
@@ -149,11 +150,14 @@ def roll_out(team: Team, batch: ClipBatch, random: torch.Generator) -> Iterator[
     The first frame gets noisy real pictures as its past, or by chance none, so that errors of its own are no surprise.
     """
     past, valid = _first_past(batch, random)  # (B, 2, 3, H, W), (B, 2, 1, 1, 1)
+    drawn: Composition | None = None
     for place in range(CONTEXT, len(batch.maps)):
         with team.autocast():
-            drawn = team.generator(batch.maps[place - CONTEXT : place + 1], past, valid)
-        yield RolledFrame(place, drawn, past[:, -1])
-        own = drawn.final.detach().clamp(-1, 1)
+            maps = batch.maps[place - CONTEXT : place + 1]
+            drawn, terms = team.generator.teach(maps, past, valid, batch.truth[place], drawn)
+        yield RolledFrame(place, drawn, past[:, -1], terms)
+        drawn = drawn.detach()
+        own = drawn.final.clamp(-1, 1)
         past = torch.stack([past[:, -1], own], dim=1)
         valid = torch.stack([valid[:, -1], torch.ones_like(valid[:, -1])], dim=1)
 
@@ -181,6 +185,7 @@ def frame_terms(rolled: RolledFrame, batch: ClipBatch, weights: LossSettings) ->
             (final, own), (real, before), truth.flow, trust
         )
         terms["output_warp"] = lambda: losses.warp_distance(own, truth.flow, final, trust)
+    terms |= {name: lambda term=term: term for name, term in rolled.terms.items()}
     return {name: term() for name, term in terms.items() if getattr(weights, name) > 0}
 
 

@@ -10,13 +10,14 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from understudy.dataset.batch import SemanticMap
+from understudy.dataset.batch import FrameTruth, SemanticMap
 from understudy.flow.warp import warp
 from understudy.model.composer import compose
 from understudy.model.contract import Composition, Generator
-from understudy.model.neural_texture.atlas import Atlas, Texture
+from understudy.model.neural_texture.atlas import Atlas
 from understudy.model.neural_texture.plate import Plate
-from understudy.model.neural_texture.trunk import FLOW_CHANNELS, Drawn, Refiner, Trunk
+from understudy.model.neural_texture.registration import OFFSET_SHARE, Registration, displaced, measured_on_plate
+from understudy.model.neural_texture.trunk import FLOW_CHANNELS, Refiner, Trunk
 from understudy.model.samples import pixel_uv
 from understudy.settings import ModelSettings
 
@@ -24,6 +25,7 @@ STRIDE = 8  # the trunk halves three times
 MASK_START = 3.0  # logit: at the start 95 % of a picture is drawn afresh
 MATTE_GAIN = 4.0
 MATTE_FLOOR = 0.02  # a matte starts at the coverage, kept this far from 0 and 1 so that it can be learnt
+MEASURED = 0.5  # share of the measured offset in training; the rest is predicted
 FLOW_SHARE = 0.01  # of the picture's height: a residual flow of 1
 
 
@@ -46,28 +48,42 @@ class NeuralTexture(Generator):
         latents = settings.latents
         incoming = 17 + latents  # U V 2, coverage 1, drawing 3, colour 3, plate 3, seen 1, past 3, valid 1
         pictures = 7 + min(3, latents)  # colour 3, plate 3, coverage 1, first latents
+        self.registration = Registration()
         self.trunk = Trunk(incoming, pictures, settings.width)
         self.refiners = nn.ModuleList(Refiner(incoming, pictures, settings.width) for _ in range(refiners))
+        self.registration.to(memory_format=torch.channels_last)
         self.trunk.to(memory_format=torch.channels_last)
         self.refiners.to(memory_format=torch.channels_last)
 
     def forward(self, maps: Sequence[SemanticMap], past: Tensor, past_valid: Tensor) -> Composition:
         """Draw frame t from maps t-2, t-1, t and own pictures t-2, t-1 (see `Generator`)."""
-        semantic, before = maps[-1], past[:, -1]  # before (B, 3, H, W)
-        texture = self.atlas(semantic)
-        plate, seen = self.plate(len(before))
-        valid = past_valid[:, -1] * semantic.flow_valid  # (B, 1, H, W)
-        along = semantic.flow * semantic.flow_valid  # (B, 2, H, W), px
-        moved = warp(before, along) * valid  # (B, 3, H, W)
-        pictures = torch.cat([texture.colour, plate, texture.coverage, texture.latent[:, :3]], dim=1)  # for full size
-        surface = [texture.colour, texture.latent, texture.coverage, pixel_uv(semantic), semantic.drawing]
-        everything = torch.cat([*surface, plate, seen, moved, valid], dim=1)  # (B, 17 + L, H, W)
-        changes = self._draw(everything, pictures).changes.float()
-        return self._composition(changes, texture, plate, along, valid, before)
+        before, offset = self._predicted(maps[-2:])
+        return self._drawn(maps[-1], offset, before, past[:, -1], past_valid[:, -1])
+
+    def teach(
+        self,
+        maps: Sequence[SemanticMap],
+        past: Tensor,
+        past_valid: Tensor,
+        truth: FrameTruth,
+        before: Composition | None,
+    ) -> tuple[Composition, dict[str, Tensor]]:
+        """Draw frame t from a map that lies on the footage, and learn to find its offset (see `Generator`).
+
+        A texture learnt through maps that miss the picture by a pixel is an average over that pixel; it stays sharp
+        when the map is moved first. The measured offset is mixed with the predicted one, which is all rendering has.
+        """
+        offset_before, predicted = self._predicted(maps[-2:])
+        measured, near = self._measured(maps[-1], truth)
+        distance = (predicted - measured).abs().sum(1, keepdim=True) / (OFFSET_SHARE * self.height_px)
+        term = (distance * near).sum() / near.sum().clamp_min(1)
+        offset = MEASURED * measured + (1 - MEASURED) * predicted
+        offset_before = before.offset if before else offset_before
+        return self._drawn(maps[-1], offset, offset_before, past[:, -1], past_valid[:, -1]), {"registration": term}
 
     def learning_groups(self) -> dict[str, list[nn.Parameter]]:
         """Sort the parameters by how fast they learn."""
-        network = [*self.trunk.parameters(), *self.refiners.parameters()]
+        network = [*self.registration.parameters(), *self.trunk.parameters(), *self.refiners.parameters()]
         return {"network": network, "texture": list(self.atlas.parameters()), "plate": [self.plate.picture]}
 
     def grown(self, start: Tensor, seen: Tensor, texels: int) -> "NeuralTexture":
@@ -88,36 +104,57 @@ class NeuralTexture(Generator):
             self.plate.grown(start, seen),
             len(self.refiners) + doublings,
         )
+        bigger.registration.load_state_dict(self.registration.state_dict())
         bigger.trunk.load_state_dict(self.trunk.state_dict())
         for new, old in zip(bigger.refiners, self.refiners, strict=False):
             new.load_state_dict(old.state_dict())
         return bigger
 
-    def _draw(self, everything: Tensor, pictures: Tensor) -> Drawn:
-        """Run the trunk on the shrunken inputs, then each refiner at twice the height."""
+    def _predicted(self, maps: Sequence[SemanticMap]) -> list[Tensor]:
+        """Predict the offset (B, 2, H, W) px of each map."""
+        return list(self.registration(SemanticMap.stack(maps), 1 << len(self.refiners)).chunk(len(maps)))
+
+    @torch.no_grad()
+    def _measured(self, semantic: SemanticMap, truth: FrameTruth) -> tuple[Tensor, Tensor]:
+        """Measure the offset of a map (B, 2, H, W) px, and where it counts (B, 1, H, W) 0/1."""
+        texture = self.atlas(semantic)
+        return measured_on_plate(texture, self.plate.picture, truth.picture, truth.matte)
+
+    def _drawn(
+        self, semantic: SemanticMap, offset: Tensor, offset_before: Tensor, before: Tensor, past_valid: Tensor
+    ) -> Composition:
+        """Draw a map, moved by its offset (B, 2, H, W) px, with the picture before it (B, 3, H, W)."""
+        offset, offset_before = offset.detach(), offset_before.detach()  # they learn from what was measured alone
+        semantic = displaced(semantic, offset, offset_before)
+        texture = self.atlas(semantic)
+        plate, seen = self.plate(len(before))
+        valid = past_valid * semantic.flow_valid  # (B, 1, H, W)
+        moved = warp(before, semantic.flow) * valid  # (B, 3, H, W)
+        pictures = torch.cat([texture.colour, plate, texture.coverage, texture.latent[:, :3]], dim=1)  # for full size
+        surface = [texture.colour, texture.latent, texture.coverage, pixel_uv(semantic), semantic.drawing]
+        everything = torch.cat([*surface, plate, seen, moved, valid], dim=1)  # (B, 17 + L, H, W)
+        changes = self._changes(everything, pictures).float()
+        coverage = texture.coverage.clamp(MATTE_FLOOR, 1 - MATTE_FLOOR)
+        matte = torch.sigmoid(MATTE_GAIN * changes[:, 3:4] + torch.logit(coverage))  # (B, 1, H, W)
+        raw = matte * texture.colour + (1 - matte) * plate + changes[:, :3]
+        flow = semantic.flow + valid * changes[:, FLOW_CHANNELS] * (FLOW_SHARE * self.height_px)
+        mask = torch.sigmoid(changes[:, 4:5] + MASK_START)
+        final, warped, used = compose(raw, mask, flow, before, valid)
+        return Composition(final, raw, flow, used, matte, warped, offset)
+
+    def _changes(self, everything: Tensor, pictures: Tensor) -> Tensor:
+        """Run the trunk on the shrunken inputs, then each refiner at twice the height: (B, 7, H, W)."""
         height, width = everything.shape[-2:]
-        multiple = STRIDE << len(self.refiners)
+        depth = len(self.refiners)
+        multiple = STRIDE << depth
         margin = (0, -width % multiple, 0, -height % multiple)
         if any(margin):
             everything = functional.pad(everything, margin, mode="replicate")
             pictures = functional.pad(pictures, margin, mode="replicate")
-        depth = len(self.refiners)
         drawn = self.trunk(_shrink(everything, depth), _shrink(pictures, depth))
         for level, refiner in enumerate(self.refiners, start=1):
             drawn = refiner(_shrink(everything, depth - level), _shrink(pictures, depth - level), drawn)
-        return Drawn(drawn.changes[..., :height, :width], drawn.hidden[..., :height, :width])
-
-    def _composition(
-        self, changes: Tensor, texture: Texture, plate: Tensor, along: Tensor, valid: Tensor, before: Tensor
-    ) -> Composition:
-        """Turn the changes (B, 7, H, W) into a frame."""
-        coverage = texture.coverage.clamp(MATTE_FLOOR, 1 - MATTE_FLOOR)
-        matte = torch.sigmoid(MATTE_GAIN * changes[:, 3:4] + torch.logit(coverage))  # (B, 1, H, W)
-        raw = matte * texture.colour + (1 - matte) * plate + changes[:, :3]
-        flow = along + valid * changes[:, FLOW_CHANNELS] * (FLOW_SHARE * self.height_px)
-        mask = torch.sigmoid(changes[:, 4:5] + MASK_START)
-        final, warped, used = compose(raw, mask, flow, before, valid)
-        return Composition(final, raw, flow, used, matte, warped)
+        return drawn.changes[..., :height, :width]
 
 
 def _shrink(picture: Tensor, halvings: int) -> Tensor:
