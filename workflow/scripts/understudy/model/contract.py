@@ -25,7 +25,7 @@ class Composition:
         mask: (B, 1, H, W) float32, 1 where the frame is drawn afresh, 0 where the past is moved.
         matte: (B, 1, H, W) float32, share of the pixel that is the person, 0..1.
         warped: (B, 3, H, W) float32, the past picture moved along `flow`.
-        offset: (B, 2, H, W) float32 px, by how much the map was moved before it was drawn (0 where it is taken as is).
+        offset: (B, 2, H, W) float32 px, by how much the map was moved before it was drawn; None: taken as it is.
     """
 
     final: Tensor
@@ -34,11 +34,12 @@ class Composition:
     mask: Tensor
     matte: Tensor
     warped: Tensor
-    offset: Tensor
+    offset: Tensor | None = None
 
     def detach(self) -> "Composition":
         """Cut every tensor from the graph."""
-        return Composition(*(getattr(self, one.name).detach() for one in fields(self)))
+        values = (getattr(self, one.name) for one in fields(self))
+        return Composition(*(value.detach() if value is not None else None for value in values))
 
 
 class Generator(ABC, nn.Module):
