@@ -1,0 +1,128 @@
+"""Every environment lists what the rooms of its rules import, in the versions `make demo` was tested with."""
+
+import ast
+import re
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from understudy.validation import BACKEND_FOLDERS
+
+ROOT = Path(__file__).parents[1]
+SCRIPTS = ROOT / "workflow" / "scripts"
+PACKAGE = SCRIPTS / "understudy"
+OPENCV = {"opencv-python-headless", "opencv-contrib-python", "opencv-contrib-python-headless"}
+PACKAGES = {"cv2": OPENCV}  # where a package and what is imported from it differ in name
+PINNED_OPENCV = "opencv-contrib-python-headless"  # in requirements/run.txt; all three builds share their versions
+UNSEEN = {"mediapipe": {"protobuf"}}  # pinned for the sake of another package, imported by no room of ours
+LOADED_WHERE = {"decode": "understudy.video.source"}  # the others' backends are loaded by their rules' own modules
+
+
+def imported(path):
+    """Names a file imports when it runs: inside functions and as a named backend too, for type checkers not."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    for node in ast.walk(tree):
+        if isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING":
+            node.body = []
+    names = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            names |= {node.module} | {f"{node.module}.{alias.name}" for alias in node.names}
+        elif isinstance(node, ast.Call) and ast.unparse(node.func) == "load_backend":
+            words = [word.value for word in node.args if isinstance(word, ast.Constant)]
+            names |= {".".join(words)} if len(words) == 2 else set()
+    return names
+
+
+def module_file(name):
+    path = SCRIPTS.joinpath(*name.split("."))
+    return next((file for file in (path.with_suffix(".py"), path / "__init__.py") if file.is_file()), None)
+
+
+def backends(section):
+    """Dotted names of the backends of a section of the settings."""
+    folder = SCRIPTS.joinpath(*BACKEND_FOLDERS[section].split("."))
+    files = sorted(file for file in folder.glob("*.py") if not file.name.startswith("_"))
+    return {file.stem: f"{BACKEND_FOLDERS[section]}.{file.stem}" for file in files}
+
+
+def third_party(*starts):
+    """Packages outside the standard library that files import, through all modules of ours they reach."""
+    left, seen, found = list(starts), set(), set()
+    while left:
+        file = left.pop()
+        if file in seen:
+            continue
+        seen.add(file)
+        for name in imported(file):
+            if name.split(".")[0] != "understudy":
+                found.add(name.split(".")[0])
+            elif module := module_file(name):
+                left.append(module)
+        for section, loader in LOADED_WHERE.items():
+            if file == module_file(loader):  # it imports its backend by the name in the settings
+                left += [module_file(name) for name in backends(section).values()]
+    return found - set(sys.stdlib_module_names) - {"snakemake"}
+
+
+def jobs():
+    """Every (rule, environment, files its jobs start from): a rule with a choice of backends stands once for each."""
+    for file in sorted((ROOT / "rules").glob("*.smk")):
+        for rule, text in re.findall(r"^rule (\w+):\n(.*?)(?=^rule |\Z)", file.read_text(), re.MULTILINE | re.DOTALL):
+            script = SCRIPTS / f"{rule}.py"
+            if named := re.search(r'"\.\./envs/(\w+)\.yaml"', text):
+                yield rule, named[1], [script]
+                continue
+            job, section = re.search(r'environment\("(\w+)", "(\w+)"\)', text).groups()
+            for backend, module in backends(section).items():
+                yield rule, f"{job}_{backend}", [script, module_file(module)]
+
+
+JOBS = list(jobs())
+
+
+def listed(environment):
+    """Packages of an environment's pip section with their versions."""
+    described = yaml.safe_load((ROOT / "envs" / f"{environment}.yaml").read_text())
+    (pip,) = [one["pip"] for one in described["dependencies"] if isinstance(one, dict)]
+    return dict(line.split("==") for line in pip)
+
+
+def missing(needed, packages):
+    return {name for name in needed if not PACKAGES.get(name, {name}) & set(packages)}
+
+
+@pytest.mark.parametrize(("rule", "environment", "starts"), JOBS, ids=[f"{rule}-{env}" for rule, env, _ in JOBS])
+def test_environment_lists_what_its_rule_imports(rule, environment, starts):
+    assert missing(third_party(*starts), listed(environment)) == set(), f"envs/{environment}.yaml for {rule}"
+
+
+@pytest.mark.parametrize("environment", sorted({environment for _, environment, _ in JOBS}))
+def test_environment_lists_nothing_that_no_rule_imports(environment):
+    needed = set().union(*(third_party(*starts) for _, name, starts in JOBS if name == environment))
+    wanted = set().union(*(PACKAGES.get(name, {name}) | UNSEEN.get(name, set()) for name in needed))
+    assert set(listed(environment)) <= wanted
+
+
+@pytest.mark.parametrize("environment", sorted(file.stem for file in (ROOT / "envs").glob("*.yaml")))
+def test_versions_are_those_of_the_demo(environment):
+    texts = [(ROOT / "requirements" / name).read_text() for name in ("run.txt", "torch.txt")]
+    pinned = dict(line.split("==") for text in texts for line in text.splitlines() if "==" in line)
+    for package, version in listed(environment).items():
+        assert version == pinned[PINNED_OPENCV if package in OPENCV else package], f"{package} in {environment}"
+
+
+def test_every_environment_serves_a_rule():
+    assert {file.stem for file in (ROOT / "envs").glob("*.yaml")} == {environment for _, environment, _ in JOBS}
+
+
+def test_imports_are_followed_through_our_modules_and_backends():
+    found = third_party(SCRIPTS / "decode_clip.py")
+    assert {"av", "h5py", "numpy"} <= found and "torch" not in found
+    assert "mediapipe" in third_party(module_file("understudy.semantics.pose_backends.truth")), "it names a backend"
+    assert missing({"cv2", "av"}, {"av": "1", "opencv-python-headless": "1"}) == set()
+    assert missing({"cv2", "av"}, {"opencv-python-headless": "1"}) == {"av"}
