@@ -54,9 +54,7 @@ class Estimates:
         ]
 
 
-def draw_overlay(
-    frames: Path, pose: Path, surface: Path, flow: Path, film: Path, doubtful: Path, crf: int
-) -> None:
+def draw_overlay(frames: Path, pose: Path, surface: Path, flow: Path, film: Path, doubtful: Path, crf: int) -> None:
     """Draw pose, parts, matte and flow of a clip over its footage, and list its doubtful frames.
 
     Args:
