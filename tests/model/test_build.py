@@ -40,7 +40,7 @@ def test_saved_and_loaded_draws_the_same(tmp_path):
 
 def test_grown_and_saved_loads_with_its_refiners(tmp_path):
     frames = [planted_frame(2 * left, 64, 64) for left in LEFTS]
-    grown = grow_generator(taught(), frames, seed=1)
+    grown = grow_generator(taught(), [truth for _, truth in frames], seed=1)
     save_generator(tmp_path / "g.safetensors", grown, {})
     loaded = load_generator(tmp_path / "g.safetensors")
     assert len(loaded.refiners) == 1
@@ -52,7 +52,7 @@ def test_growing_keeps_the_picture(factor):
     size = 32 * factor
     small = taught()
     frames = [planted_frame(left * factor, size, size) for left in LEFTS]
-    grown = grow_generator(small, frames, seed=1)
+    grown = grow_generator(small, [truth for _, truth in frames], seed=1)
     assert grown.atlas.texels == factor * small.atlas.texels
     before, after = draw(small, 8.0, 32), draw(grown, 8.0 * factor, size)
     difference = (functional.avg_pool2d(after.final, factor) - before.final).abs().mean()
@@ -65,7 +65,7 @@ def test_growing_keeps_the_picture(factor):
 def test_growing_refuses_what_does_not_double():
     frames = [planted_frame(left, 48, 48) for left in LEFTS]
     with pytest.raises(ValueError, match="does not double"):
-        grow_generator(taught(), frames, seed=1)
+        grow_generator(taught(), [truth for _, truth in frames], seed=1)
 
 
 def test_start_is_the_same_for_the_same_seed_and_leaves_the_global_state():

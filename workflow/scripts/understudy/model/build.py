@@ -36,7 +36,7 @@ def start_generator(frames: Frames, settings: ModelSettings, seed: int) -> Neura
         settings: model settings.
         seed: of the network's start.
     """
-    start, seen = start_plate(*_stacked(frames))
+    start, seen = start_plate(*_stacked([truth for _, truth in frames]))
     with torch.random.fork_rng(devices=[]):  # layers take their start from torch's global state
         torch.manual_seed(seed)
         atlas = Atlas(atlas_texels(settings, start.shape[-2]), settings.latents)
@@ -46,9 +46,9 @@ def start_generator(frames: Frames, settings: ModelSettings, seed: int) -> Neura
     return generator
 
 
-def grow_generator(generator: NeuralTexture, frames: Frames, seed: int) -> NeuralTexture:
-    """Make a generator for the greater height of `frames` that starts with the picture of `generator`."""
-    start, seen = start_plate(*_stacked(frames))
+def grow_generator(generator: NeuralTexture, truths: Sequence[FrameTruth], seed: int) -> NeuralTexture:
+    """Make a generator for the greater height of `truths` that starts with the picture of `generator`."""
+    start, seen = start_plate(*_stacked(truths))
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         return generator.grown(start, seen, atlas_texels(generator.settings, start.shape[-2]))
@@ -119,7 +119,7 @@ def _unproject_registered(atlas: Atlas, plate: torch.Tensor, frames: Frames) -> 
     for _ in range(REGISTRATION_ROUNDS):
         offsets = [measured_on_plate(atlas(semantic), plate[None], *truth)[0] for semantic, *truth in shown]
         logger.info("maps miss the texture by %.2f px on average", _mean_length(offsets, shown))
-        moved = [(displaced(one[0], by, by), *one[1:]) for one, by in zip(shown, offsets, strict=True)]
+        moved = ((displaced(one[0], by, by), *one[1:]) for one, by in zip(shown, offsets, strict=True))
         atlas.colour.copy_(unproject(moved, atlas.texels))
 
 
@@ -129,7 +129,6 @@ def _mean_length(offsets: Sequence[torch.Tensor], shown: Sequence[tuple]) -> flo
     return sum(lengths) / len(lengths)
 
 
-def _stacked(frames: Frames) -> tuple[torch.Tensor, torch.Tensor]:
+def _stacked(truths: Sequence[FrameTruth]) -> tuple[torch.Tensor, torch.Tensor]:
     """Join pictures (T, 3, H, W) and mattes (T, 1, H, W) of single frames."""
-    truths = [truth for _, truth in frames]
     return torch.cat([one.picture for one in truths]), torch.cat([one.matte for one in truths])

@@ -28,7 +28,7 @@ from understudy.training.step import Moment, Team, train_step
 logger = logging.getLogger(__name__)
 
 REPORT_SECONDS = 5.0  # between two progress lines
-START_FRAMES = 160  # most frames from which atlas and plate start
+START_FRAMES = 120  # most frames from which atlas and plate start
 STOPPED = 143  # exit code after SIGTERM, as shells have it
 
 
@@ -210,7 +210,7 @@ def _make_generator(job: Job, footage: Footage) -> Generator:
         TrainingError: the stage before has other model settings or does not fit the height.
     """
     if job.previous is None:
-        return start_generator(_start_frames(footage), job.model, job.training.seed)
+        return start_generator(list(_start_frames(footage)), job.model, job.training.seed)
     generator = load_generator(job.previous).requires_grad_(True).train()
     if generator.settings != job.model:
         raise TrainingError(
@@ -221,7 +221,8 @@ def _make_generator(job: Job, footage: Footage) -> Generator:
     if size == wanted:
         return generator
     try:
-        return grow_generator(generator, _start_frames(footage), job.training.seed)
+        truths = [truth for _, truth in _start_frames(footage)]  # maps are not kept, they would fill the memory
+        return grow_generator(generator, truths, job.training.seed)
     except ValueError as mismatch:
         raise TrainingError(
             f"Stage '{job.stage.name}' is {wanted[0]} x {wanted[1]} px, the stage before {size[0]} x {size[1]}; "
@@ -229,11 +230,11 @@ def _make_generator(job: Job, footage: Footage) -> Generator:
         ) from mismatch
 
 
-def _start_frames(footage: Footage) -> list[tuple[SemanticMap, FrameTruth]]:
+def _start_frames(footage: Footage) -> Iterator[tuple[SemanticMap, FrameTruth]]:
     """Take frames spread over the training footage, enough for a median and a texture."""
     every = -(-len(footage) // START_FRAMES)
     frames = (frame for run in footage.runs for frame in footage.play(run))
-    return [frame for number, frame in enumerate(frames) if number % every == 0]
+    return (frame for number, frame in enumerate(frames) if number % every == 0)
 
 
 def number_type(precision: str, device: torch.device) -> torch.dtype:
