@@ -24,7 +24,7 @@ $(VENV)/.dev: $(VENV)/.run requirements/dev.txt
 
 # Without PERFORMER and DRIVING: two synthetic performers. With them: your own two videos.
 demo: $(VENV)/.run  ## make the demo film; PERFORMER=me.mp4 DRIVING=dance.mp4 for your own
-ifdef PERFORMER
+ifneq ($(PERFORMER)$(DRIVING),)
 	$(BIN)/python tools/own_footage.py --performer "$(PERFORMER)" --driving "$(DRIVING)" --folder config/own
 	$(SNAKEMAKE) --configfile config/own/config.yaml
 	@$(BIN)/python tools/own_footage.py --show config/own

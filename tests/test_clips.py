@@ -50,6 +50,16 @@ def test_errors_name_line_and_cure(tmp_path, text, words):
         read_clips(table(tmp_path, text))
 
 
+def test_tables_of_spreadsheets_are_read(tmp_path):
+    path = tmp_path / "clips.tsv"
+    text = 'clip\tvideo\tcrop\r\nme\tün.mp4\t"10,0,300,400"\r\n'
+    path.write_bytes(b"\xef\xbb\xbf" + text.encode())
+    assert (read_clips(path)["me"].video, read_clips(path)["me"].crop) == ("ün.mp4", "10,0,300,400")
+    path.write_bytes(text.encode("latin-1"))
+    with pytest.raises(ClipTableError, match=r"no UTF-8 text.*save it as UTF-8"):
+        read_clips(path)
+
+
 def test_missing_table(tmp_path):
     with pytest.raises(ClipTableError, match="does not exist"):
         read_clips(tmp_path / "none.tsv")

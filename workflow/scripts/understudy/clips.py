@@ -33,21 +33,24 @@ def read_clips(path: str | Path) -> dict[str, Clip]:
     """Read and check the clip table (tab-separated, one heading line; `#` starts a comment line).
 
     Raises:
-        ClipTableError: the file is missing, a column is unknown, or a value is out of range; the message names
-            the row.
+        ClipTableError: the file is missing or no UTF-8 text, a column is unknown, or a value is out of range; the
+            message names the row.
     """
     path = Path(path)
     if not path.is_file():
         raise ClipTableError(f"The clip table {path} does not exist; make it, or correct `clips` in the configuration.")
-    with path.open(encoding="utf-8", newline="") as file:
-        lines = [(number, line) for number, line in enumerate(file, 1) if line.strip() and not line.startswith("#")]
+    lines = [
+        (number, line)
+        for number, line in enumerate(_read_text(path).split("\n"), 1)
+        if line.strip() and not line.startswith("#")
+    ]
     if not lines:
         raise ClipTableError(f"The clip table {path} is empty; its first line must name the columns clip and video.")
-    names = next(csv.reader([lines[0][1].rstrip("\r\n")], delimiter="\t"))
+    names = next(csv.reader([lines[0][1]], delimiter="\t"))
     _check_columns(path, names)
     clips: dict[str, Clip] = {}
     for number, line in lines[1:]:
-        values = next(csv.reader([line.rstrip("\r\n")], delimiter="\t"))
+        values = next(csv.reader([line], delimiter="\t"))
         clip = _read_row(f"{path}, line {number}", names, values)
         if clip.clip in clips:
             raise ClipTableError(
@@ -57,6 +60,16 @@ def read_clips(path: str | Path) -> dict[str, Clip]:
     if not clips:
         raise ClipTableError(f"The clip table {path} names no clip; add a line with its name and its video.")
     return clips
+
+
+def _read_text(path: Path) -> str:
+    """Read a table as spreadsheets save it: with or without the mark that some put before UTF-8."""
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as wrong:
+        raise ClipTableError(
+            f"The clip table {path} is no UTF-8 text (byte {wrong.start}); save it as UTF-8 text with tabs."
+        ) from wrong
 
 
 def _check_columns(path: Path, names: list[str]) -> None:
