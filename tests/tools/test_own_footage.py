@@ -69,7 +69,7 @@ def test_exchanged_roles_are_another_film(tmp_path):
 
 def test_a_broken_edit_is_named(tmp_path):
     (tmp_path / "config.yaml").write_text("transfers: [")
-    with pytest.raises(SystemExit, match=r"config\.yaml is no YAML.*correct it"):
+    with pytest.raises(SystemExit, match=r"(?s)config\.yaml is no YAML.*correct it"):
         own.film_paths(tmp_path)
 
 
