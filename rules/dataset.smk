@@ -9,6 +9,8 @@ rule index_windows:
         windows="results/performers/{performer}/windows.h5",
     log:
         "results/logs/index_windows/{performer}.log",
+    benchmark:
+        "results/benchmarks/index_windows/{performer}.tsv"
     conda:
         "../envs/train.yaml"
     params:

@@ -7,6 +7,8 @@ rule measure_performer:
         metrics="results/performers/{performer}/metrics.json",
     log:
         "results/logs/measure_performer/{performer}.log",
+    benchmark:
+        "results/benchmarks/measure_performer/{performer}.tsv"
     conda:
         "../envs/train.yaml"
     threads: 4
@@ -32,6 +34,8 @@ rule measure_transfer:
         metrics="results/transfers/{performer}/{driving}/metrics.json",
     log:
         "results/logs/measure_transfer/{performer}/{driving}.log",
+    benchmark:
+        "results/benchmarks/measure_transfer/{performer}/{driving}.tsv"
     conda:
         "../envs/train.yaml"
     resources:

@@ -10,6 +10,8 @@ rule draw_overlay:
         doubtful="results/clips/{clip}/doubtful.tsv",
     log:
         "results/logs/draw_overlay/{clip}.log",
+    benchmark:
+        "results/benchmarks/draw_overlay/{clip}.tsv"
     conda:
         "../envs/report.yaml"
     params:

@@ -6,6 +6,8 @@ rule locate_person:
         crop="results/clips/{clip}/crop.json",
     log:
         "results/logs/locate_person/{clip}.log",
+    benchmark:
+        "results/benchmarks/locate_person/{clip}.tsv"
     conda:
         environment("pose", "pose")
     params:

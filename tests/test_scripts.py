@@ -24,8 +24,7 @@ def test_rule_log_benchmark_and_script_share_its_name(name):
     file, text = RULES[name]
     assert f'"../workflow/scripts/{name}.py"' in text, f"{file}: script of {name}"
     assert f'"results/logs/{name}/' in text, f"{file}: log of {name}"
-    if "benchmark:" in text:
-        assert f'"results/benchmarks/{name}/' in text, f"{file}: benchmark of {name}"
+    assert f'"results/benchmarks/{name}/' in text, f"{file}: benchmark of {name}"
 
 
 @pytest.mark.parametrize("name", sorted(RULES))

@@ -38,6 +38,7 @@ def test_shipped_configurations_are_right(file, monkeypatch):
         (changed(decode={"height_px": 100}), r"decode.height_px is 100.*multiple of 32"),
         (changed(pose={"min_score": 2}), r"pose.min_score is 2.*at most 1"),
         (changed(flow={"strides": [3]}), r"flow.strides is \[3\]"),
+        (changed(performers={"ada": {"clips": ["ada", "ada"]}}), r"performers.ada.clips is .*entries that differ"),
         ({"clips": "config/clips.tsv"}, r"'performers' is missing"),
     ],
 )

@@ -1,6 +1,7 @@
 from dataclasses import replace
 from pathlib import Path
 
+import h5py
 import numpy as np
 import pytest
 
@@ -61,6 +62,15 @@ def test_file_comes_back_as_written(tmp_path):
     ]
     assert (found.height, found.width, found.surface, found.shape) == (128, 128, "both", None)
     assert found.statistics.frames == 41
+
+
+def test_bytes_follow_the_footage_and_nothing_else(tmp_path):
+    """Training resumes its state where windows.h5 is the same to the byte."""
+    clip = write_clip(tmp_path / "a", standing_track(30))
+    first, again = (index(tmp_path, clip).read_bytes() for _ in range(2))
+    with h5py.File(clip.frames, "r+") as file:
+        file.attrs["source_sha256"] = "another film with the same poses"
+    assert first == again != index(tmp_path, clip).read_bytes()
 
 
 def test_statistics_are_those_of_training_frames(tmp_path):

@@ -105,6 +105,7 @@ def index_windows(
         file.attributes(
             {
                 "clips": [{name: str(path) for name, path in vars(clip).items()} for clip in clips],
+                "sources": [_source(clip.frames) for clip in clips],
                 "height": height,
                 "width": width,
                 "statistics": {"body": measure_body(training).as_json(), "shape": _mean_shape(clips)},
@@ -166,6 +167,12 @@ def _frame_size(clips: Sequence[ClipFiles]) -> tuple[int, int]:
             "give these clips crops of the same proportions in the clip table (left,top,width,height)."
         )
     return next(iter(sizes.values()))
+
+
+def _source(frames: Path) -> dict[str, str]:
+    """What the pixels of a clip are, so that other footage gives another windows.h5 even where all poses agree."""
+    with open_file(frames, "frames") as file:
+        return {name: str(file.attrs.get(name, "")) for name in ("source_sha256", "crop")}
 
 
 def _valid_surface(path: Path) -> np.ndarray:
