@@ -25,6 +25,11 @@ def section(name):
     return project.section(name)
 
 
+def single_picture_pose():
+    """Return what of the pose section decides how a person is found in one picture."""
+    return project.single_picture_pose()
+
+
 def version(room):
     """Return a room's version; raised when the meaning of its output changes."""
     return project.version(room)

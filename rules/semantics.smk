@@ -12,7 +12,7 @@ rule locate_person:
         environment("pose", "pose")
     params:
         clip=clip_row,
-        pose=section("pose"),
+        pose=single_picture_pose(),
         decode=section("decode"),
         version=version("semantics"),
     script:

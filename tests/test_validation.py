@@ -112,6 +112,14 @@ def test_a_stage_gets_its_own_row_only():
     assert project.stage_before("s1t1") == "s0t1"
 
 
+def test_finding_a_person_does_not_depend_on_smoothing():
+    whole, smoothed, strict = (
+        load_project(changed(pose=pose), ROOT).single_picture_pose()
+        for pose in ({}, {"smooth_frames": 9, "gap_frames": 3}, {"min_score": 0.6})
+    )
+    assert whole == smoothed != strict
+
+
 def test_clip_rows_stand_in_params_as_plain_values():
     row = load_project(DEMO, ROOT).clip_row("ada")
     assert re.fullmatch(r"results/clips/ada/synthetic.mp4", row["video"]) and row["end_s"] == 0.0

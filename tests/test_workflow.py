@@ -123,6 +123,15 @@ def test_changed_flow_reruns_flow_and_training_but_no_pose(project, changed_conf
     assert not {"estimate_pose", "estimate_surface", "decode_clip", "synthesize_clip"} & set(jobs)
 
 
+def test_changed_smoothing_decodes_nothing_anew(project, changed_config):
+    def change(settings):
+        settings["pose"] = {"smooth_frames": 5}
+
+    jobs = planned(project, config=changed_config(change))
+    assert {"estimate_pose", "estimate_surface", "train_stage"} <= set(jobs)
+    assert not {"locate_person", "decode_clip", "estimate_flow"} & set(jobs)
+
+
 def test_reordered_keys_and_touched_code_rerun_nothing(project, changed_config):
     def change(settings):
         settings["training"]["stages"] = [dict(reversed(row.items())) for row in settings["training"]["stages"]]

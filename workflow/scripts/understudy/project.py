@@ -26,6 +26,10 @@ class Project:
         """Return one section as a plain mapping, keys always in the schema's order."""
         return deepcopy(self.settings[name])
 
+    def single_picture_pose(self) -> dict[str, Any]:
+        """Return the pose section without what only acts over time, so that smoothing anew never decodes anew."""
+        return self.section("pose") | {"smooth_frames": 1, "gap_frames": 0}
+
     def version(self, room: str) -> int:
         return VERSIONS[room]
 
