@@ -68,7 +68,7 @@ def test_a_jump_is_carried_by_the_scale():
 def test_unseen_feet_are_refused():
     driver = standing_track(24)
     driver.body[:, [11, 14]] = 0
-    with pytest.raises(FootageError, match="driving clip never shows the ankles"):
+    with pytest.raises(FootageError, match="driving clip shows the ankles in fewer than 5 frames"):
         normalised(driver, standing_track(24))
 
 

@@ -77,6 +77,15 @@ def test_a_single_jump_is_taken_out_and_a_fast_move_kept():
     np.testing.assert_array_equal(mend_jumps(turning, reach=11), turning)
 
 
+@pytest.mark.parametrize("length", range(1, 7))
+def test_clips_of_a_few_frames_are_left_whole(length):
+    straight = track(TIME[:length])
+    np.testing.assert_array_equal(mend_jumps(straight, reach=2), straight)
+    joints, depth = straight[:, None].astype(np.float32), np.zeros((length, 1), np.float32)
+    smooth_joints(joints, depth, gap_frames=8, smooth_frames=7, reach=2)
+    np.testing.assert_allclose(joints[:, 0], straight, atol=1e-5)
+
+
 def test_smooth_joints_mends_bridges_and_keeps_depth_with_its_joint():
     joints = np.zeros((40, 2, 3), np.float32)
     joints[:, 0] = track(TIME)

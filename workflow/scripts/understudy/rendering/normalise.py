@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from understudy.dataset.statistics import BodyStatistics, Stance
+from understudy.dataset.statistics import LEAST_FRAMES, BodyStatistics, Stance
 from understudy.dataset.track import ANKLES, PoseTrack
 from understudy.errors import FootageError
 from understudy.rendering.retarget import fill_linear
@@ -49,7 +49,7 @@ def normalise(track: PoseTrack, driver: BodyStatistics, performer: BodyStatistic
     if driver.stance is None or performer.stance is None:
         whose = "driving clip" if driver.stance is None else "performer's footage"
         raise FootageError(
-            f"The {whose} never shows the ankles, which the normalisation 'global' stands on; "
+            f"The {whose} shows the ankles in fewer than {LEAST_FRAMES} frames; the normalisation 'global' stands on them: "
             "set rendering.retarget (or the transfer's retarget) to body."
         )
     near = performer.stance.near_height_px / driver.stance.near_height_px

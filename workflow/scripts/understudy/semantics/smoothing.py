@@ -50,7 +50,8 @@ def mend_jumps(track: np.ndarray, reach: float) -> np.ndarray:
     """
     track = track.copy()
     present = track[:, -1] > 0
-    whole = np.all([present[shift : len(present) - 4 + shift] for shift in range(5)], axis=0)
+    count = max(len(present) - 4, 0)
+    whole = np.all([present[shift : shift + count] for shift in range(5)], axis=0)
     middle = np.flatnonzero(whole) + 2
     places = [track[middle + step, :2] for step in range(-2, 3)]
     away = np.linalg.norm(places[2] - (places[1] + places[3]) / 2, axis=1)
