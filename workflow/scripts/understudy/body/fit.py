@@ -18,6 +18,7 @@ from understudy.body.figure import (
     cross,
     cross_matrix,
     frame,
+    length,
     similarity,
     smallest_turn,
     unit,
@@ -76,6 +77,7 @@ class Template:
     body: Body
     vertices: np.ndarray  # (V, 3) float32
     shares: np.ndarray  # (V, G) float32, share of each group in each vertex
+    carried: tuple[tuple[np.ndarray, np.ndarray], ...]  # of each group: its vertices (N,), share * (x, y, z, 1) (N, 4)
     faces: np.ndarray  # (F, 3)
     face_group: np.ndarray  # (F,)
     chart: Chart
@@ -99,10 +101,12 @@ def template(build: str = "neutral") -> Template:
     groups = [_group_of(bone) for bone in body.bones]
     member = (np.array(groups)[:, None] == np.arange(len(GROUPS))).astype(np.float32)  # (J, G)
     shares = body.weights @ member
+    vertices = (body.rest @ TO_CAMERA.T).astype(np.float32)
     return Template(
         body=body,
-        vertices=(body.rest @ TO_CAMERA.T).astype(np.float32),
+        vertices=vertices,
         shares=shares,
+        carried=tuple(_carried_by(vertices, share) for share in shares.T),
         faces=body.faces,
         face_group=shares[body.faces].sum(1).argmax(1),
         chart=chart(body),
@@ -110,6 +114,13 @@ def template(build: str = "neutral") -> Template:
         face=body.face(body.rest) @ TO_CAMERA.T,
         hands=body.hands(body.rest) @ TO_CAMERA.T,
     )
+
+
+def _carried_by(vertices: np.ndarray, share: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The vertices (N,) of (V, 3) that a group carries, and share * (x, y, z, 1) of each (N, 4)."""
+    numbers = np.flatnonzero(share)
+    places = np.column_stack([vertices[numbers], np.ones(len(numbers), np.float32)])
+    return numbers, share[numbers, None] * places
 
 
 def _group_of(bone: str) -> int:
@@ -130,8 +141,9 @@ def fit_body(figure: Figure, shape: BodyShape, build: str = "neutral") -> Fitted
     """
     rest = template(build)
     maps, present = _Fit(figure, shape, rest).solve()
-    blended = (rest.shares @ maps.reshape(len(GROUPS), 12).astype(np.float32)).reshape(-1, 3, 4)
-    vertices = np.einsum("vab,vb->va", blended[..., :3], rest.vertices) + blended[..., 3]
+    vertices = np.zeros_like(rest.vertices)
+    for (numbers, places), group in zip(rest.carried, maps.astype(np.float32), strict=True):
+        vertices[numbers] += places @ group.T  # a vertex has few groups: much less work than all shares of all
     return FittedBody(vertices, present)
 
 
@@ -153,17 +165,22 @@ def draw_fitted(
     part = np.zeros((height * samples, width * samples), np.uint8)
     uv = np.zeros((height * samples, width * samples, 2), np.uint8)
     drawn = fitted.present[rest.face_group]  # (F,)
-    faces = rest.faces[drawn]
+    if drawn.all():  # as in most frames; copies cost time
+        faces, atlas = rest.faces, rest.chart
+    else:
+        faces, atlas = rest.faces[drawn], Chart(rest.chart.part[drawn], rest.chart.uv[drawn])
     if not len(faces):
         return part, uv
     points = fitted.vertices[:, :2] * samples
-    used = points[np.unique(faces)]
+    used = np.zeros(len(points), bool)
+    used[faces] = True
+    used = points[used]
     left, top = np.clip(np.floor(used.min(0)), 0, part.shape[::-1]).astype(int)
     right, bottom = np.clip(np.ceil(used.max(0)), 0, part.shape[::-1]).astype(int)
     if left < right and top < bottom:  # the rest of the picture is empty and costs time
         raster = rasterise(points - [left, top], fitted.vertices[:, 2], faces, bottom - top, right - left)
         window = slice(top, bottom), slice(left, right)
-        part[window], uv[window] = draw_surface(raster, Chart(rest.chart.part[drawn], rest.chart.uv[drawn]))
+        part[window], uv[window] = draw_surface(raster, atlas)
     return part, uv
 
 
@@ -216,16 +233,16 @@ class _Fit:
         }
         middle = {group: (rest[list(pair)].mean(0), points[list(pair)].mean(0)) for group, pair in ends.items()}
         up_rest, up = (middle["upper"][which] - middle["lower"][which] for which in (0, 1))
-        length = np.linalg.norm(up) / np.linalg.norm(up_rest)
+        long = length(up) / length(up_rest)
         for group, (right, left) in ends.items():
             across_rest, across = rest[left] - rest[right], points[left] - points[right]
             axes_rest, axes = frame(up_rest, across_rest), frame(up, across)
             low, high = (1 - WIDTH_SPREAD) * thick, (1 + WIDTH_SPREAD) * thick
-            width = np.clip(np.linalg.norm(across) / np.linalg.norm(across_rest), low, high)
+            width = np.clip(length(across) / length(across_rest), low, high)
             if group == "lower":  # hip joints lie deep inside; they tell little of the pelvis' width
                 width = (width + thick) / 2
             self.turns[group] = axes @ axes_rest.T
-            self._set(group, axes @ np.diag([width, length, thick]) @ axes_rest.T, *middle[group])
+            self._set(group, axes @ np.diag([width, long, thick]) @ axes_rest.T, *middle[group])
 
     def _head(self) -> None:
         """The head by the face's points; without a face by ears and nose, held near the torso."""
@@ -261,7 +278,7 @@ class _Fit:
             bone = self.points[last] - self.points[first]
             turn = smallest_turn(turn @ bone_rest, bone) @ turn
             along = unit(bone_rest)
-            stretch = np.linalg.norm(bone) / np.linalg.norm(bone_rest) - thick
+            stretch = length(bone) / length(bone_rest) - thick
             linear = turn @ (thick * np.eye(3) + stretch * np.outer(along, along))
             place = self.points[first]
         else:
@@ -281,7 +298,7 @@ class _Fit:
             palm = hand[knuckles].mean(0) - (hand[0] if self.figure.hands_score[which, 0] > 0 else self.points[wrist])
             turn = smallest_turn(turn @ palm_rest, palm) @ turn
             across_rest = rest[INDEX] - rest[LITTLE]
-            least = TWIST_LEAST * self.shape.px_per_m * float(np.linalg.norm(across_rest))
+            least = TWIST_LEAST * self.shape.px_per_m * length(across_rest)
             turn = _twist(turn @ across_rest, hand[INDEX] - hand[LITTLE], unit(palm), least) @ turn
         place = self._carried(parent, self.rest.joints[wrist])
         self.turns[f"hand.{side}"] = turn
@@ -297,9 +314,9 @@ class _Fit:
         if present and self.seen[toe] and self.seen[heel]:
             axes_rest = frame(rest[toe] - rest[heel], rest[knee] - rest[ankle])
             axes = frame(points[toe] - points[heel], points[knee] - points[ankle])
-            length = np.linalg.norm(points[toe] - points[heel]) / np.linalg.norm(rest[toe] - rest[heel])
-            length = np.clip(length, *(share * size for share in FOOT_SPREAD))
-            linear = axes @ np.diag([size, length, size]) @ axes_rest.T
+            long = length(points[toe] - points[heel]) / length(rest[toe] - rest[heel])
+            long = np.clip(long, *(share * size for share in FOOT_SPREAD))
+            linear = axes @ np.diag([size, long, size]) @ axes_rest.T
         self._set(f"foot.{side}", linear, rest[ankle], self._carried(parent, rest[ankle]), present)
 
     def _carried(self, group: str, point: np.ndarray) -> np.ndarray:
@@ -323,7 +340,7 @@ def face_turn(model: np.ndarray, points: np.ndarray) -> tuple[float, np.ndarray]
 def _twist(start: np.ndarray, end: np.ndarray, axis: np.ndarray, least: float) -> np.ndarray:
     """Rotation (3, 3) about a unit axis that turns `start` towards `end`; none where `end` is shorter than `least`."""
     start, end = start - (start @ axis) * axis, end - (end @ axis) * axis
-    if np.linalg.norm(end) <= least:
+    if length(end) <= least:
         return np.eye(3)
     angle = np.arctan2(cross(start, end) @ axis, start @ end)
     skew = cross_matrix(axis)

@@ -7,6 +7,7 @@ import numpy as np
 from understudy.body.parts import Chart
 
 _SLACK = 1e-6  # barycentric; a pixel centre on an edge belongs to both triangles, so no crack opens
+LEAST_AREA = 1e-9  # px^2, twice: smaller triangles are seen from the side
 
 
 @dataclass(frozen=True)
@@ -53,11 +54,11 @@ def rasterise(
     return Raster(shown.reshape(height, width), where.reshape(height, width, 3), nearest.reshape(height, width))
 
 
-def silhouette(points: np.ndarray, faces: np.ndarray, height: int, width: int) -> np.ndarray:
-    """Whether each pixel centre is covered by a closed body (H, W) bool; quicker than `rasterise`, same arguments."""
-    covered = np.zeros(height * width, bool)
-    covered[_fragments(points, faces, height, width, cull=True)[1]] = True
-    return covered.reshape(height, width)
+def doubled_area(x: np.ndarray, y: np.ndarray, faces: np.ndarray) -> np.ndarray:
+    """Twice the area (F,) of triangles with corners at x, y (V,); below 0 where they face the camera (y down)."""
+    first, second, third = faces.T
+    x_first, y_first = x[first], y[first]
+    return (x[second] - x_first) * (y[third] - y_first) - (y[second] - y_first) * (x[third] - x_first)
 
 
 def correct_perspective(raster: Raster, depth: np.ndarray, faces: np.ndarray) -> Raster:
@@ -81,46 +82,48 @@ def correct_perspective(raster: Raster, depth: np.ndarray, faces: np.ndarray) ->
 
 def draw_surface(raster: Raster, chart: Chart) -> tuple[np.ndarray, np.ndarray]:
     """Draw part (H, W) uint8, 0 for none, and U, V (H, W, 2) uint8, 0..255 for 0..1, at every pixel of a raster."""
-    covered = raster.covered
-    face = raster.face[covered]  # (N,)
-    part = np.zeros(raster.face.shape, np.uint8)
+    height, width = raster.face.shape
+    covered = np.flatnonzero(raster.face >= 0)
+    face = raster.face.ravel()[covered]  # (N,)
+    share = raster.barycentric.reshape(-1, 3)[covered]
+    part, uv = np.zeros(height * width, np.uint8), np.zeros((height * width, 2), np.uint8)
     part[covered] = chart.part[face]
-    uv = np.zeros((*raster.face.shape, 2), np.uint8)
-    place = np.einsum("nkc,nk->nc", chart.uv[face], raster.barycentric[covered])  # (N, 2), 0..1
-    uv[covered] = np.clip(place * 255 + 0.5, 0, 255)
-    return part, uv
+    corner = chart.uv[face]  # (N, 3, 2)
+    place = sum(corner[:, k] * share[:, k, None] for k in range(3))  # (N, 2), 0..1
+    uv[covered] = np.clip(place * 255 + 0.5, 0, 255).astype(np.uint8)
+    return part.reshape(height, width), uv.reshape(height, width, 2)
 
 
 def _fragments(
     points: np.ndarray, faces: np.ndarray, height: int, width: int, cull: bool
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """Every pixel centre in every triangle: face, row * width + column, first two barycentric shares, each (N,)."""
-    corner = points[faces].astype(np.float64)  # (F, 3, 2)
-    (ax, ay), (bx, by), (cx, cy) = corner[:, 0].T, corner[:, 1].T, corner[:, 2].T
-    area = (bx - ax) * (cy - ay) - (by - ay) * (cx - ax)  # twice; below 0 for triangles that face the camera (y down)
-    drawn = area < -1e-9 if cull else np.abs(area) > 1e-9
-    scale = 1 / np.where(drawn, area, 1.0)
-    face, row, column = _candidates(corner, drawn, height, width)
-    x, y = column + 0.5, row + 0.5  # (N,), pixel centres
-    first = ((by - cy) * scale)[face] * x + ((cx - bx) * scale)[face] * y + ((bx * cy - by * cx) * scale)[face]
-    second = ((cy - ay) * scale)[face] * x + ((ax - cx) * scale)[face] * y + ((cx * ay - cy * ax) * scale)[face]
+    x, y = points.T.astype(np.float64)
+    area = doubled_area(x, y, faces)
+    drawn = np.flatnonzero(area < -LEAST_AREA if cull else np.abs(area) > LEAST_AREA)
+    corners = np.ascontiguousarray(faces[drawn].T)  # (3, D); much quicker than with steps in memory
+    x, y = x[corners], y[corners]
+    box, row, column = _candidates(x, y, height, width)
+    (ax, bx, cx), (ay, by, cy), scale = x, y, 1 / area[drawn]
+    right, below = column + 0.5, row + 0.5  # (N,), pixel centres
+    shares = []
+    for near, far in (((bx, by), (cx, cy)), ((cx, cy), (ax, ay))):
+        per_x, per_y = (near[1] - far[1]) * scale, (far[0] - near[0]) * scale
+        rest = (near[0] * far[1] - far[0] * near[1]) * scale
+        shares.append(per_x[box] * right + per_y[box] * below + rest[box])
+    first, second = shares
     inside = np.flatnonzero((first >= -_SLACK) & (second >= -_SLACK) & (first + second <= 1 + _SLACK))
-    return face[inside], row[inside] * width + column[inside], first[inside], second[inside]
+    return drawn[box[inside]], (row * width + column)[inside], first[inside], second[inside]
 
 
-def _candidates(
-    corner: np.ndarray, drawn: np.ndarray, height: int, width: int
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """List every pixel centre in every triangle's box: face, row, column, each (N,) int64."""
-    x, y = corner[..., 0], corner[..., 1]
-    left, top = (np.minimum(np.minimum(axis[:, 0], axis[:, 1]), axis[:, 2]) for axis in (x, y))
-    right, bottom = (np.maximum(np.maximum(axis[:, 0], axis[:, 1]), axis[:, 2]) for axis in (x, y))
-    left, top = (np.maximum(np.ceil(edge - 0.5), 0).astype(np.int64) for edge in (left, top))
-    columns = np.minimum(np.floor(right - 0.5), width - 1).astype(np.int64) - left + 1
-    rows = np.minimum(np.floor(bottom - 0.5), height - 1).astype(np.int64) - top + 1
-    kept = np.flatnonzero(drawn & (columns > 0) & (rows > 0))
-    columns, number = columns[kept], columns[kept] * rows[kept]
-    box = np.repeat(np.arange(len(kept)), number)
+def _candidates(x: np.ndarray, y: np.ndarray, height: int, width: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """List every pixel centre in the box of each triangle with corners x, y (3, D): triangle, row, column, all (N,)."""
+    left, top = (np.maximum(np.ceil(axis.min(0) - 0.5), 0).astype(np.int64) for axis in (x, y))
+    columns = np.minimum(np.floor(x.max(0) - 0.5), width - 1).astype(np.int64) - left + 1
+    rows = np.minimum(np.floor(y.max(0) - 0.5), height - 1).astype(np.int64) - top + 1
+    number = np.maximum(columns, 0) * np.maximum(rows, 0)  # (D,)
+    box = np.repeat(np.arange(len(number)), number)
     index = np.arange(len(box)) - (np.cumsum(number) - number)[box]
-    down = index // columns[box]
-    return kept[box], top[kept][box] + down, left[kept][box] + index - down * columns[box]
+    wide = columns[box]
+    down = index // wide
+    return box, top[box] + down, left[box] + index - down * wide

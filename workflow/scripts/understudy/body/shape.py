@@ -15,7 +15,7 @@ from understudy.body.fit import (
     fit_body,
     template,
 )
-from understudy.body.raster import silhouette
+from understudy.body.silhouette import body_edges, silhouette
 
 THICKNESSES = (0.8, 0.95, 1.1, 1.25, 1.4, 1.6, 1.8)  # tried; the best is found between them
 SHARES = (0.6, 0.8, 1.0, 1.2, 1.45)  # of it, tried for each kind of limb, then for the torso alone
@@ -127,8 +127,9 @@ def silhouette_agreement(shape: BodyShape, seen: Sequence[tuple[Figure, np.ndarr
     both = either = 0
     for figure, matte in seen:
         fitted = fit_body(figure, shape, build)
-        faces = rest.faces[fitted.present[rest.face_group]]
-        drawn, person = silhouette(fitted.vertices[:, :2], faces, *matte.shape), matte > 127
+        present = fitted.present[rest.face_group]
+        drawn = silhouette(fitted.vertices[:, :2], rest.faces, body_edges(), *matte.shape, present)
+        person = matte > 127
         both, either = both + (drawn & person).sum(), either + (drawn | person).sum()
     return both / max(either, 1)
 

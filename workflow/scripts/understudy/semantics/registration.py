@@ -14,8 +14,8 @@ import numpy as np
 
 from understudy.body.figure import BODY, BODY_HEIGHT_M, Figure
 from understudy.body.fit import GROUPS, BodyShape, FittedBody, fit_body, template
-from understudy.body.raster import silhouette
 from understudy.body.shape import fit_shape
+from understudy.body.silhouette import body_edges, silhouette
 from understudy.semantics.smoothing import smooth_runs
 
 MOVED = tuple(
@@ -109,7 +109,8 @@ def outline_step(fitted: FittedBody, outside: np.ndarray, scale: float, tall: fl
     """
     rest, (numbers, influence) = template(), joint_influence()
     points = fitted.vertices[:, :2] * scale
-    drawn = signed_distance(silhouette(points, rest.faces[fitted.present[rest.face_group]], *outside.shape))
+    present = fitted.present[rest.face_group]
+    drawn = signed_distance(silhouette(points, rest.faces, body_edges(), *outside.shape, present))
     near = np.abs(_sampled(drawn, points[numbers])) < 1  # vertices on the drawn outline
     points, influence = points[numbers[near]], influence[near]  # (N, 2), (N, 12)
     distance, slope, facing = _sampled(outside, points), _slope(outside, points), _slope(drawn, points)

@@ -6,7 +6,8 @@ import cv2
 import numpy as np
 
 from understudy.body.parts import Chart
-from understudy.body.raster import Raster, draw_surface, silhouette
+from understudy.body.raster import Raster, draw_surface
+from understudy.body.silhouette import body_edges, silhouette
 from understudy.synthetic.scene import Scene, Shot
 
 MATTE_SAMPLES = 3
@@ -50,9 +51,8 @@ def surface_rows(scene: Scene, view: View, chart: Chart) -> dict[str, np.ndarray
     """One row of part, uv (at the raster's samples) and matte."""
     part, uv = draw_surface(view.raster, chart)
     height, width = scene.camera.height, scene.camera.width
-    covered = silhouette(
-        view.shot.points * MATTE_SAMPLES, scene.body.faces, height * MATTE_SAMPLES, width * MATTE_SAMPLES
-    )
+    size = (height * MATTE_SAMPLES, width * MATTE_SAMPLES)
+    covered = silhouette(view.shot.points * MATTE_SAMPLES, scene.body.faces, body_edges(), *size)
     share = cv2.resize(covered.astype(np.float32), (width, height), interpolation=cv2.INTER_AREA)
     return {"part": part, "uv": uv, "matte": np.round(255 * share).astype(np.uint8)}
 
