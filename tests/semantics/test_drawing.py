@@ -51,4 +51,5 @@ def test_face_and_hands_are_drawn(exact_face):
 
 
 def test_points_far_outside_do_no_harm():
-    draw_pose(one_limb((-1e4, 50), (2e4, 50)), *NOBODY[1:], 64, 64)
+    picture = draw_pose(one_limb((-1e4, 50), (2e4, 50)), *NOBODY[1:], 64, 64)
+    assert picture[50].any(-1).all() and not picture[:40].any()
