@@ -49,8 +49,8 @@ def normalise(track: PoseTrack, driver: BodyStatistics, performer: BodyStatistic
     if driver.stance is None or performer.stance is None:
         whose = "driving clip" if driver.stance is None else "performer's footage"
         raise FootageError(
-            f"The {whose} shows the ankles in fewer than {LEAST_FRAMES} frames; the normalisation 'global' stands on them: "
-            "set rendering.retarget (or the transfer's retarget) to body."
+            f"The {whose} shows the ankles in fewer than {LEAST_FRAMES} frames, but the normalisation 'global' stands "
+            "on them; set rendering.retarget (or the transfer's retarget) to body."
         )
     near = performer.stance.near_height_px / driver.stance.near_height_px
     far = performer.stance.far_height_px / driver.stance.far_height_px
