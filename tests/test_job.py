@@ -1,9 +1,15 @@
 """The log of a job, and outputs that appear whole or not at all."""
 
 import logging
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
+from understudy import job
 from understudy.backends import list_backends, load_backend
 from understudy.errors import BackendError, VideoError
 from understudy.job import atomic_path, job_log
@@ -40,6 +46,30 @@ def test_atomic_path_replaces_only_when_all_went_well(tmp_path):
         raise RuntimeError
     assert path.read_text() == "first"
     assert list(tmp_path.iterdir()) == [path]
+
+
+KILLED = """
+import os, sys
+from understudy.job import atomic_path
+with atomic_path(sys.argv[1]) as beside:
+    beside.write_text("half")
+    os.kill(os.getpid(), 9)
+"""
+
+
+def test_what_a_killed_process_left_is_removed_and_what_a_running_one_writes_is_not(tmp_path):
+    path = tmp_path / "film.mp4"
+    environment = os.environ | {"PYTHONPATH": str(Path(job.__file__).parents[1])}
+    killed = subprocess.run([sys.executable, "-c", KILLED, str(path)], env=environment)
+    assert killed.returncode == -signal.SIGKILL
+    (left,) = tmp_path.iterdir()
+    assert left.name != path.name
+    foreign = tmp_path / ".film.another-machine-1.part.mp4"
+    foreign.touch()
+    with atomic_path(tmp_path / "first.h5") as first, atomic_path(path) as beside:
+        first.touch()
+        beside.write_text("whole")
+    assert {each.name for each in tmp_path.iterdir()} == {"first.h5", "film.mp4", foreign.name}
 
 
 def test_a_file_that_a_library_wrote_for_its_owner_only_is_readable_by_others(tmp_path):

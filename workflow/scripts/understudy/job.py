@@ -2,18 +2,25 @@
 
 import logging
 import os
+import re
+import socket
 import sys
 import time
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TypeVar
 
 from understudy.errors import UnderstudyError
 
 logger = logging.getLogger(__name__)
 
+Item, Result = TypeVar("Item"), TypeVar("Result")
 _UMASK = os.umask(0o022)
 os.umask(_UMASK)  # reading it means setting it
+_HALF_WRITTEN = re.compile(r"\..+\." + re.escape(socket.gethostname()) + r"-(\d+)\.part(\.[^.]+)?")
 
 
 @contextmanager
@@ -47,15 +54,35 @@ def job_log(path: str | Path) -> Iterator[None]:
             handler.close()
 
 
+def in_threads(act: Callable[[Item], Result], items: Iterable[Item], threads: int) -> Iterator[Result]:
+    """Yield act(item) of every item in order; threads work ahead of what is asked for, by a few items only.
+
+    Args:
+        act: called in several threads at once; an error in it comes up where its result would.
+        items: read in the calling thread, as far as the threads get.
+        threads: at least 1.
+    """
+    with ThreadPoolExecutor(threads) as pool:
+        ahead: deque = deque()
+        for item in items:
+            ahead.append(pool.submit(act, item))
+            if len(ahead) > 2 * threads:
+                yield ahead.popleft().result()
+        while ahead:
+            yield ahead.popleft().result()
+
+
 @contextmanager
 def atomic_path(path: str | Path) -> Iterator[Path]:
     """Yield a path beside `path`; when the body ends well it is synced and renamed onto `path`.
 
-    When the body fails the half-written file is removed and an older `path` stays as it was.
+    When the body fails the half-written file is removed and an older `path` stays as it was. What a killed process of
+    this machine left half-written in the folder is removed too.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(f".{path.stem}.{os.getpid()}.part{path.suffix}")
+    _remove_abandoned(path.parent)
+    beside = path.with_name(f".{path.stem}.{socket.gethostname()}-{os.getpid()}.part{path.suffix}")
     try:
         yield beside
         with beside.open("rb+") as file:
@@ -65,6 +92,24 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
         _sync_folder(path.parent)
     finally:
         beside.unlink(missing_ok=True)
+
+
+def _remove_abandoned(folder: Path) -> None:
+    """Remove half-written files whose writer no longer runs."""
+    for path in folder.glob(".*.part*"):
+        found = _HALF_WRITTEN.fullmatch(path.name)
+        if found and not _runs(int(found[1])):
+            path.unlink(missing_ok=True)
+
+
+def _runs(process: int) -> bool:
+    try:
+        os.kill(process, 0)  # signal 0 asks only
+    except ProcessLookupError:
+        return False
+    except PermissionError:  # somebody else's
+        return True
+    return True
 
 
 def _sync_folder(folder: Path) -> None:
