@@ -3,7 +3,7 @@ import torch
 
 from planted import MODEL, planted_frame
 from understudy.model.build import start_generator
-from understudy.model.neural_texture.net import MASK_START, NeuralTexture
+from understudy.model.neural_texture.net import MASK_FLOOR, MASK_START, NeuralTexture
 
 LEFTS = [2 + 0.7 * number for number in range(20)]
 
@@ -52,7 +52,7 @@ def test_past_comes_through_only_on_the_surface(generator):
     past = torch.rand(1, 2, 3, 32, 32)
     drawn, _ = draw(generator, past=past, step=2.0)
     covered = planted_frame(8.0)[0].flow_valid
-    share = 1 / (1 + torch.tensor(-MASK_START).exp())
+    share = MASK_FLOOR + (1 - MASK_FLOOR) / (1 + torch.tensor(-MASK_START).exp())
     torch.testing.assert_close(drawn.mask, 1 - covered * (1 - share))
     torch.testing.assert_close(drawn.flow[:, 0], -2.0 * covered[:, 0])
     moved = past[0, 1, :, 16, 10]  # pixel 12 was pixel 10

@@ -22,7 +22,10 @@ from understudy.model.samples import pixel_uv
 from understudy.settings import ModelSettings
 
 STRIDE = 8  # the trunk halves three times
-MASK_START = 3.0  # logit: at the start 95 % of a picture is drawn afresh
+MASK_FLOOR = (
+    0.5  # at least half of a picture is drawn afresh: what is moved from frame to frame blurs a little each time
+)
+MASK_START = 2.2  # logit: at the start 95 % is drawn afresh
 MATTE_GAIN = 4.0
 MATTE_FLOOR = 0.02  # a matte starts at the coverage, kept this far from 0 and 1 so that it can be learnt
 MEASURED = 0.5  # share of the measured offset in training; the rest is predicted
@@ -138,7 +141,7 @@ class NeuralTexture(Generator):
         matte = torch.sigmoid(MATTE_GAIN * changes[:, 3:4] + torch.logit(coverage))  # (B, 1, H, W)
         raw = matte * texture.colour + (1 - matte) * plate + changes[:, :3]
         flow = semantic.flow + valid * changes[:, FLOW_CHANNELS] * (FLOW_SHARE * self.height_px)
-        mask = torch.sigmoid(changes[:, 4:5] + MASK_START)
+        mask = MASK_FLOOR + (1 - MASK_FLOOR) * torch.sigmoid(changes[:, 4:5] + MASK_START)
         final, warped, used = compose(raw, mask, flow, before, valid)
         return Composition(final, raw, flow, used, matte, warped, offset)
 
