@@ -31,6 +31,7 @@ rule estimate_pose:
         "results/benchmarks/estimate_pose/{clip}.tsv"
     conda:
         environment("pose", "pose")
+    threads: 2
     resources:
         mem_mb=4000,
         runtime=240,
@@ -54,6 +55,7 @@ rule estimate_surface:
         "results/benchmarks/estimate_surface/{clip}.tsv"
     conda:
         environment("surface", "surface")
+    threads: 2
     resources:
         mem_mb=4000,
         runtime=240,

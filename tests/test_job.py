@@ -12,7 +12,7 @@ import pytest
 from understudy import job
 from understudy.backends import list_backends, load_backend
 from understudy.errors import BackendError, VideoError
-from understudy.job import atomic_path, job_log
+from understudy.job import atomic_path, in_threads, job_log
 
 
 def test_a_users_mistake_is_one_sentence_without_traceback(tmp_path):
@@ -94,3 +94,25 @@ def test_backends_are_files(tmp_path, monkeypatch):
         load_backend("some_backends", "centre")
     with pytest.raises(BackendError, match="a_package_nobody_has"):
         load_backend("some_backends", "lame")
+
+
+@pytest.mark.parametrize("threads", [1, 3])
+def test_threads_keep_the_order_and_run_few_items_ahead(threads):
+    read = []
+
+    def items():
+        for number in range(40):
+            read.append(number)
+            yield number
+
+    squares = in_threads(lambda number: number**2, items(), threads)
+    assert [next(squares) for _ in range(5)] == [0, 1, 4, 9, 16]
+    assert len(read) <= 5 + 2 * threads + 1
+    assert list(squares) == [number**2 for number in range(5, 40)]
+
+
+def test_an_error_in_a_thread_comes_up_at_its_result():
+    results = in_threads(lambda number: 1 / number, [2, 0, 1], threads=2)
+    assert next(results) == 0.5
+    with pytest.raises(ZeroDivisionError):
+        next(results)

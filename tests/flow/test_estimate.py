@@ -100,3 +100,15 @@ def test_packing_keeps_sixteenths_and_refuses_what_does_not_fit():
     assert backward[1, 0].tolist() == [0, -2047 * 16]
     assert confidence.tolist() == [[255, 0, 0], [255, 0, 255]]
     assert pack(flow, np.zeros((2, 3), bool))[1].max() == 0
+
+
+def test_threads_do_not_change_the_flow(panned, write_frames, tmp_path):
+    frames, found = write_frames(panned), []
+    for threads in (1, 3):
+        estimate_flow(frames, tmp_path / f"{threads}.h5", SETTINGS, threads)
+        with open_file(tmp_path / f"{threads}.h5", "flow") as file:
+            found.append(
+                [file[f"stride_{stride}/{name}"][:] for stride in (1, 3) for name in ("backward", "confidence")]
+            )
+    for one, several in zip(*found, strict=True):
+        np.testing.assert_array_equal(one, several)

@@ -95,3 +95,12 @@ def test_another_person_beside_does_not_pull(clip):
     mattes[:, 20:180, 165:] = 255
     register_clip(rows, mattes, smooth_frames=7)
     assert error(rows, exact) < 0.8
+
+
+def test_threads_do_not_change_the_joints(clip):
+    rows, mattes = clip
+    rows["body"][..., 0] += 2
+    others = {name: values.copy() for name, values in rows.items()}
+    register_clip(rows, mattes, smooth_frames=7)
+    register_clip(others, mattes, smooth_frames=7, threads=3)
+    np.testing.assert_array_equal(rows["body"], others["body"])

@@ -31,7 +31,7 @@ def test_backend_keeps_the_contract(name, samples, tiny_clip, tiny_pose):
     assert backend.version
     assert backend.chart
     with Frames(tiny_clip.frames) as frames, open_file(tiny_pose, "pose") as pose:
-        surfaces = list(backend(frames, pose))
+        surfaces = list(backend(frames, pose, threads=2))
         assert len(surfaces) == len(frames)
         for number, surface in enumerate(surfaces):
             check_surface(surface, backend, frames, samples, number)

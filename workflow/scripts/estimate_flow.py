@@ -15,4 +15,5 @@ with job_log(snakemake.log[0]):
         frames=Path(snakemake.input.frames),
         flow=Path(snakemake.output.flow),
         settings=from_params(FlowSettings, snakemake.params.settings),
+        threads=snakemake.threads,
     )

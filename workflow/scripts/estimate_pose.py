@@ -15,4 +15,5 @@ with job_log(snakemake.log[0]):
         frames=Path(snakemake.input.frames),
         pose=Path(snakemake.output.pose),
         settings=from_params(PoseSettings, snakemake.params.settings),
+        threads=snakemake.threads,
     )

@@ -16,4 +16,5 @@ with job_log(snakemake.log[0]):
         pose=Path(snakemake.input.pose),
         surface=Path(snakemake.output.surface),
         settings=from_params(SurfaceSettings, snakemake.params.settings),
+        threads=snakemake.threads,
     )

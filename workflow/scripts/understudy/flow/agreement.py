@@ -21,8 +21,8 @@ def agreement_mask(there: np.ndarray, back: np.ndarray, slack_px: float) -> np.n
     Source: Sundaram, Brox, Keutzer, ECCV 2010, section 4, with the slack as a setting.
     """
     returned = sample(back, there)  # (H, W, 2), the way home from where `there` ends
-    error = ((there + returned) ** 2).sum(-1)
-    forgiven = RELATIVE * ((there**2).sum(-1) + (returned**2).sum(-1)) + slack_px**2
+    error = _squared(there + returned)
+    forgiven = RELATIVE * (_squared(there) + _squared(returned)) + slack_px**2
     return (error < forgiven) & inside(there)
 
 
@@ -38,8 +38,15 @@ def sample(picture: np.ndarray, flow: np.ndarray) -> np.ndarray:
 
     OpenCV places the samples to 1/32 px, enough for checks and for chaining flows.
     """
-    x, y = _ends(np.nan_to_num(flow, nan=0.0, posinf=0.0, neginf=0.0))
+    if not np.isfinite(flow).all():
+        flow = np.nan_to_num(flow, nan=0.0, posinf=0.0, neginf=0.0)
+    x, y = _ends(flow)
     return cv2.remap(picture, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+
+
+def _squared(flow: np.ndarray) -> np.ndarray:
+    """Squared lengths (H, W) of vectors (H, W, 2); numpy's own sum over so short an axis is slow."""
+    return flow[..., 0] ** 2 + flow[..., 1] ** 2
 
 
 def _ends(flow: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -4,7 +4,9 @@ import logging
 import time
 from collections import deque
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
+from queue import SimpleQueue
 
 import numpy as np
 
@@ -12,18 +14,20 @@ from understudy import layouts
 from understudy.backends import load_backend
 from understudy.flow.agreement import agreement_mask, inside, sample
 from understudy.flow.backends._contract import FlowBackend
+from understudy.job import in_threads
 from understudy.settings import VERSIONS, FlowSettings
 from understudy.video.frames import Frames
 
 logger = logging.getLogger(__name__)
 
+BACKENDS = "understudy.flow.backends"
 UNITS_PER_PX = 16  # flow is stored in 1/16 px; int16 holds +- 2047 px
 PROGRESS_S = 10.0
 
 Link = tuple[np.ndarray, np.ndarray]  # backward flow (H, W, 2) float32 px, agreement (H, W) bool
 
 
-def estimate_flow(frames: Path, flow: Path, settings: FlowSettings) -> None:
+def estimate_flow(frames: Path, flow: Path, settings: FlowSettings, threads: int = 1) -> None:
     """Write flow.h5: for each stride the flow from frame t back to t - stride, and where it can be trusted.
 
     Neighbouring frames are searched in both directions, once per pair. Longer strides are chained from those
@@ -34,13 +38,14 @@ def estimate_flow(frames: Path, flow: Path, settings: FlowSettings) -> None:
         frames: frames.h5 of the clip.
         flow: flow.h5 to write, one group per stride; rows before the stride are zero with zero confidence.
         settings: backend, quality, strides and slack.
+        threads: pairs of frames searched at once; the flow does not depend on it.
     """
-    backend = load_backend("understudy.flow.backends", settings.backend)(settings.quality)
-    producer = f"flow {VERSIONS['flow']}, {backend.name} {backend.version}"
+    search = _Search(settings, threads)
+    producer = f"flow {VERSIONS['flow']}, {search.producer}"
     with Frames(frames) as clip, layouts.create(flow, "flow", producer, settings) as writer:
         started = reported = time.monotonic()
         trusted = 0.0
-        for index, steps in enumerate(_steps(clip, backend, settings.slack_px, max(settings.strides))):
+        for index, steps in enumerate(_steps(clip, search, max(settings.strides), threads)):
             chained = _chain(steps, clip.height, clip.width)
             for stride in settings.strides:
                 vectors, agrees = chained[stride] if stride < len(chained) else chained[0]
@@ -69,23 +74,43 @@ def pack(flow: np.ndarray, agrees: np.ndarray) -> Link:
         backward (H, W, 2) int16 in 1/16 px; confidence (H, W) uint8, 255 where trusted. Vectors that are not
         finite or beyond what int16 holds are never trusted.
     """
-    units = np.rint(np.nan_to_num(flow * UNITS_PER_PX, nan=0.0))
+    units = np.rint(flow * UNITS_PER_PX)
     limits = np.iinfo(np.int16)
-    fits = np.isfinite(flow).all(-1) & (units >= limits.min).all(-1) & (units <= limits.max).all(-1)
-    confidence = np.where(agrees & fits, 255, 0).astype(np.uint8)
-    return np.clip(units, limits.min, limits.max).astype(np.int16), confidence
+    fits = (units >= limits.min) & (units <= limits.max)  # (H, W, 2), False where not finite
+    if not fits.all():
+        units = np.clip(np.nan_to_num(units, nan=0.0), limits.min, limits.max)
+    confidence = (agrees & fits[..., 0] & fits[..., 1]) * np.uint8(255)
+    return units.astype(np.int16), confidence
 
 
-def _steps(clip: Frames, backend: FlowBackend, slack_px: float, longest: int) -> Iterator[deque[Link]]:
+def _steps(clip: Frames, search: "_Search", longest: int, threads: int) -> Iterator[deque[Link]]:
     """Yield, per frame, the steps from it back to up to `longest` frames before, latest first."""
     steps: deque[Link] = deque(maxlen=longest)
-    before = None
-    for frame in clip:
-        if before is not None:
-            backward = backend(frame, before)
-            steps.appendleft((backward, agreement_mask(backward, backend(before, frame), slack_px)))
-        before = frame
+    yield steps
+    for step in in_threads(search, pairwise(clip), threads):
+        steps.appendleft(step)
         yield steps
+
+
+class _Search:
+    """Searches pairs of frames in both directions, in several threads at once: each has a backend of its own."""
+
+    def __init__(self, settings: FlowSettings, threads: int):
+        self.slack_px = settings.slack_px
+        self.idle: SimpleQueue[FlowBackend] = SimpleQueue()
+        for _ in range(threads):
+            backend = load_backend(BACKENDS, settings.backend)(settings.quality)
+            self.producer = f"{backend.name} {backend.version}"
+            self.idle.put(backend)
+
+    def __call__(self, pair: tuple[np.ndarray, np.ndarray]) -> Link:
+        before, frame = pair
+        backend = self.idle.get()
+        try:
+            there, back = backend(frame, before), backend(before, frame)
+        finally:
+            self.idle.put(backend)
+        return there, agreement_mask(there, back, self.slack_px)
 
 
 def _chain(steps: deque[Link], height: int, width: int) -> list[Link]:

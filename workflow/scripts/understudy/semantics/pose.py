@@ -30,7 +30,7 @@ _SHAPES = {
 }
 
 
-def estimate_pose(frames: Path, pose: Path, settings: PoseSettings) -> None:
+def estimate_pose(frames: Path, pose: Path, settings: PoseSettings, threads: int = 1) -> None:
     """Estimate the pose in every frame of a clip and write pose.h5.
 
     Frames without a person are bridged where the gap is short, and zero rows with `valid` false where it is long.
@@ -39,6 +39,7 @@ def estimate_pose(frames: Path, pose: Path, settings: PoseSettings) -> None:
         frames: frames.h5 of the clip.
         pose: the pose.h5 to write.
         settings: which backend, and how its poses are smoothed.
+        threads: for the registration; the estimator's own threads are its matter.
 
     Raises:
         FootageError: nobody is found in any frame.
@@ -59,7 +60,7 @@ def estimate_pose(frames: Path, pose: Path, settings: PoseSettings) -> None:
         if not backend.exact:
             valid = smooth_clip(rows, settings)
         if backend.has_matte and not backend.exact:
-            shift = register_clip(rows, writer.file["matte"], settings.smooth_frames)
+            shift = register_clip(rows, writer.file["matte"], settings.smooth_frames, threads)
         kept = {name: values for name, values in rows.items() if backend.has_depth or not name.endswith("_z")}
         boxes = person_boxes(rows["body"], rows["face"], rows["hands"])
         writer.extend(**kept, valid=valid, person_box=boxes)

@@ -16,6 +16,7 @@ from understudy.body.figure import BODY, BODY_HEIGHT_M, Figure
 from understudy.body.fit import GROUPS, BodyShape, FittedBody, fit_body, template
 from understudy.body.shape import fit_shape
 from understudy.body.silhouette import body_edges, silhouette
+from understudy.job import in_threads
 from understudy.semantics.smoothing import smooth_runs
 
 MOVED = tuple(
@@ -36,13 +37,16 @@ FACING = 0.6  # cosine between the outlines' directions; less is another edge
 LIMIT = 0.03  # of the body's height: no joint moves further
 
 
-def register_clip(rows: Mapping[str, np.ndarray], mattes: Sequence[np.ndarray], smooth_frames: int) -> float:
+def register_clip(
+    rows: Mapping[str, np.ndarray], mattes: Sequence[np.ndarray], smooth_frames: int, threads: int = 1
+) -> float:
     """Move the joints of a clip in place.
 
     Args:
         rows: `body` (T, 25, 3), `hands` (T, 2, 21, 3), `face` and their depths, as in pose.h5.
         mattes: (H, W) uint8 of each frame; all zero where there is none.
         smooth_frames: window of the filter that calms the shifts over time, frames, odd.
+        threads: frames looked at at once; the shifts do not depend on it.
 
     Returns:
         The median length of the shifts, pixels.
@@ -54,9 +58,9 @@ def register_clip(rows: Mapping[str, np.ndarray], mattes: Sequence[np.ndarray], 
     except ValueError:  # too little of the person is seen to know their size
         return 0.0
     shifts = np.full((len(rows["body"]), len(MOVED), 2), np.nan)
-    for frame, figure in zip(seen, figures, strict=True):
-        if (mattes[frame] > 127).any():
-            shifts[frame] = joint_shifts(figure, shape, mattes[frame])
+    jobs = ((figure, shape, mattes[frame]) for frame, figure in zip(seen, figures, strict=True))
+    for frame, found in zip(seen, in_threads(lambda job: joint_shifts(*job), jobs, threads), strict=True):
+        shifts[frame] = found
     known = ~np.isnan(shifts[:, 0, 0])
     if not known.any():
         return 0.0
@@ -77,7 +81,12 @@ def figure_at(rows: Mapping[str, np.ndarray], frame: int) -> Figure:
 
 
 def joint_shifts(figure: Figure, shape: BodyShape, matte: np.ndarray) -> np.ndarray:
-    """Find the shifts (12, 2) px of the joints `MOVED` of one frame, zeros for what the outline does not tell."""
+    """Find the shifts (12, 2) px of the joints `MOVED` of one frame, zeros for what the outline does not tell.
+
+    Not a number without a person in the matte.
+    """
+    if not (matte > 127).any():
+        return np.full((len(MOVED), 2), np.nan)
     scale = min(1.0, WORK_PX / len(matte))
     person = cv2.resize(matte, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA) if scale < 1 else matte
     outside = signed_distance(person > 127)

@@ -19,7 +19,7 @@ BACKENDS = "understudy.semantics.surface_backends"
 PARTS = 24
 
 
-def estimate_surface(frames: Path, pose: Path, surface: Path, settings: SurfaceSettings) -> None:
+def estimate_surface(frames: Path, pose: Path, surface: Path, settings: SurfaceSettings, threads: int = 1) -> None:
     """Estimate the surface in every frame of a clip and write surface.h5.
 
     Args:
@@ -27,6 +27,7 @@ def estimate_surface(frames: Path, pose: Path, surface: Path, settings: SurfaceS
         pose: its pose.h5.
         surface: the surface.h5 to write.
         settings: which backend, how many samples per pixel, and how far parts grow to fill the matte.
+        threads: that draw frames at once; the surfaces do not depend on it.
 
     Raises:
         LayoutError: pose.h5 belongs to other frames.
@@ -46,7 +47,7 @@ def estimate_surface(frames: Path, pose: Path, surface: Path, settings: SurfaceS
                 f"{pose} has {len(poses['valid'])} rows, but {frames} has {len(clip)} frames; delete {pose} and run "
                 f"again so that it is made from these frames."
             )
-        for row in backend(clip, poses):
+        for row in backend(clip, poses, threads):
             check_surface(row, backend, clip, settings.samples, len(valid))
             bare = {"body_part": row.body_part, "body_uv": row.body_uv} if backend.has_body else {}
             writer.append(part=row.part, uv=row.uv, matte=row.matte, **bare)

@@ -16,6 +16,7 @@ class Backend:
     version = cv2.__version__
 
     def __init__(self, quality: str):
+        cv2.setNumThreads(1)  # OpenCV cuts the picture into a stripe per thread: flow would depend on the machine
         stride, descent, variational = _QUALITY[quality]
         self._search = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
         self._search.setFinestScale(_FINEST_SCALE)

@@ -33,12 +33,13 @@ class SurfaceBackend(Protocol):
 
     def __init__(self, settings: SurfaceSettings): ...
 
-    def __call__(self, frames: Frames, pose: h5py.File) -> Iterator[FrameSurface]:
+    def __call__(self, frames: Frames, pose: h5py.File, threads: int = 1) -> Iterator[FrameSurface]:
         """Yield one surface per frame, in order.
 
         Args:
             frames: the clip.
             pose: its opened pose.h5.
+            threads: at most so many at once.
         """
 
     def attributes(self) -> dict[str, Any]:

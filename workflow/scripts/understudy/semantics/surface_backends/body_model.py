@@ -11,6 +11,7 @@ from understudy.body.fit import BodyShape, draw_fitted, fit_body
 from understudy.body.parts import CHART
 from understudy.body.shape import fit_shape
 from understudy.errors import FootageError
+from understudy.job import in_threads
 from understudy.semantics.matte import body_matte, cut_and_fill
 from understudy.semantics.registration import figure_at
 from understudy.semantics.surface_backends._contract import FrameSurface
@@ -30,7 +31,7 @@ class Backend:
         self.settings = settings
         self.shape: BodyShape | None = None
 
-    def __call__(self, frames: Frames, pose: h5py.File) -> Iterator[FrameSurface]:
+    def __call__(self, frames: Frames, pose: h5py.File, threads: int = 1) -> Iterator[FrameSurface]:
         names = ("body", "face", "hands", "body_z", "face_z", "hands_z")
         rows = {name: pose[name][:] for name in names if name in pose}
         mattes = _Mattes(pose, frames)
@@ -42,10 +43,11 @@ class Backend:
                 f"No body can be fitted to {frames.path}: {unseen}; choose footage that shows more of the person."
             ) from unseen
         valid = pose["valid"][:]
-        for index in range(len(frames)):
-            yield self._surface(figure_at(rows, index), mattes[index], bool(valid[index]))
+        jobs = ((figure_at(rows, index), mattes[index], bool(valid[index])) for index in range(len(frames)))
+        yield from in_threads(self._surface, jobs, threads)
 
-    def _surface(self, figure: Figure, matte: np.ndarray, valid: bool) -> FrameSurface:
+    def _surface(self, job: tuple[Figure, np.ndarray, bool]) -> FrameSurface:
+        figure, matte, valid = job
         samples, (height, width) = self.settings.samples, matte.shape
         fitted = fit_body(figure, self.shape)
         part, uv = draw_fitted(fitted, height, width, samples)

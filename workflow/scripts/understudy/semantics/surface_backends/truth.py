@@ -23,7 +23,7 @@ class Backend:
     def __init__(self, settings: SurfaceSettings):
         self.samples = settings.samples
 
-    def __call__(self, frames: Frames, pose: h5py.File) -> Iterator[FrameSurface]:
+    def __call__(self, frames: Frames, pose: h5py.File, threads: int = 1) -> Iterator[FrameSurface]:
         with open_truth(frames) as truth:
             for index in range(len(frames)):
                 part, uv = (truth.map(name, index, self.samples) for name in ("part", "uv"))
