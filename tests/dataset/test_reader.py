@@ -130,10 +130,15 @@ def test_held_out_runs_play_in_order(windows):
     assert first.flow_valid.sum() == 0
 
 
-def test_stills_show_every_frame_once(windows):
-    numbers = [frame_numbers(picture)[0] for picture, *_ in Footage(windows, 16).stills()]
+def test_spread_frames_are_even_and_the_only_ones_prepared(windows, monkeypatch):
+    footage = Footage(windows, 16)
+    prepared, usual = [], Footage._frame
+    monkeypatch.setattr(Footage, "_frame", lambda self, number: prepared.append(number) or usual(self, number))
+    numbers = [frame_numbers(truth.picture)[0] for _, truth in footage.spread(1000)]
     assert numbers == [*range(30), *range(20), *range(21, 30)]
-    assert len(list(Footage(windows, 16).stills(every=10))) == 6
+    prepared.clear()
+    assert [frame_numbers(truth.picture)[0] for _, truth in footage.spread(6)] == [0, 10, 20, 0, 10, 21]
+    assert prepared == [0, 10, 20, 30, 40, 50]
 
 
 def test_both_surfaces_are_drawn_for_whole_clips(windows):

@@ -12,7 +12,6 @@ from typing import Self
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from understudy.dataset.batch import ClipBatch, FrameTruth, SemanticMap
 from understudy.dataset.maps import (
@@ -163,17 +162,11 @@ class Footage:
             frame = self._frame(number)
             yield join_maps([frame.maps[surface or self.surfaces[0]]]), join_truth([frame.truth])
 
-    def stills(self, surface: str | None = None, every: int = 1) -> Iterator[tuple[Tensor, Tensor, Tensor, Tensor]]:
-        """Yield picture (1, 3, H, W), matte (1, 1, H, W), part (1, P, Q) and uv (1, 2, P, Q) of the frames in order.
-
-        Args:
-            surface: as in `play`.
-            every: take one frame of so many.
-        """
-        for number in range(0, len(self), every):
+    def spread(self, most: int) -> Iterator[tuple[SemanticMap, FrameTruth]]:
+        """Yield map and truth, B = 1, of at most so many frames spread evenly over the split; no others are read."""
+        for number in range(0, len(self), max(1, -(-len(self) // most))):
             frame = self._frame(number)
-            truth, drawn = join_truth([frame.truth]), join_maps([frame.maps[surface or self.surfaces[0]]])
-            yield truth.picture, truth.matte, drawn.part, drawn.uv
+            yield join_maps([frame.maps[self.surfaces[0]]]), join_truth([frame.truth])
 
     def _clip_batch(
         self, numbers: np.ndarray, past_valid: np.ndarray, kinds: list[int], strides: Sequence[int]

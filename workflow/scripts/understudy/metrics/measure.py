@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 import torch
 
-from understudy.dataset.batch import FrameTruth, SemanticMap
 from understudy.dataset.reader import Footage
 from understudy.layouts import open_file
 from understudy.metrics.motion import JOINTS_17, body_height, joint_error, pck
@@ -158,9 +157,7 @@ def _protocol(own: Iterable[str], settings: MetricsSettings) -> list[str]:
 def _start(windows: Path, generator: Generator) -> Generator:
     """Build the generator's start at its final height: the figure that training must beat."""
     with Footage(windows, generator.height_px, "training", cache_bytes=0) as footage:
-        every = -(-len(footage) // START_FRAMES)
-        played = (frame for run in footage.runs for frame in footage.play(run))
-        chosen: list[tuple[SemanticMap, FrameTruth]] = list(islice(played, 0, None, every))
+        chosen = list(footage.spread(START_FRAMES))
     return start_generator(chosen, generator.settings, seed=0).eval().requires_grad_(False)
 
 

@@ -9,7 +9,7 @@ from understudy.semantics.joints import BODY
 
 LEAST_JOINTS = 6  # joints in common, below which two poses cannot be compared
 _MIDDLE = (BODY["left_hip"], BODY["right_hip"])
-_BLOCK = 256  # frames compared at once: (256, N, 17) distances
+_PAIRS = 1 << 18  # of frames compared at once, with 17 distances each: 70 MiB, however long both clips are
 
 
 @dataclass(frozen=True)
@@ -35,12 +35,13 @@ def nearest_frames(poses: np.ndarray, others: np.ndarray, height_px: float, othe
     """
     mine, theirs = _centred(poses, height_px), _centred(others, others_height_px)
     index, distance = np.full(len(mine), -1), np.full(len(mine), np.inf)
-    for start in range(0, len(mine), _BLOCK):
-        block = _mean_distance(mine[start : start + _BLOCK], theirs)  # (B, N)
+    rows = max(1, _PAIRS // max(len(theirs), 1))
+    for start in range(0, len(mine), rows):
+        block = _mean_distance(mine[start : start + rows], theirs)  # (B, N)
         best = block.argmin(1) if len(theirs) else np.zeros(len(block), int)
         least = block[np.arange(len(block)), best] if len(theirs) else np.full(len(block), np.inf)
-        index[start : start + _BLOCK] = np.where(np.isfinite(least), best, -1)
-        distance[start : start + _BLOCK] = least
+        index[start : start + rows] = np.where(np.isfinite(least), best, -1)
+        distance[start : start + rows] = least
     return Nearest(index, distance)
 
 

@@ -12,7 +12,6 @@ from typing import Any
 
 import torch
 
-from understudy.dataset.batch import FrameTruth, SemanticMap
 from understudy.dataset.reader import Footage
 from understudy.dataset.windows import read_windows
 from understudy.errors import TrainingError
@@ -210,7 +209,7 @@ def _make_generator(job: Job, footage: Footage) -> Generator:
         TrainingError: the stage before has other model settings or does not fit the height.
     """
     if job.previous is None:
-        return start_generator(list(_start_frames(footage)), job.model, job.training.seed)
+        return start_generator(list(footage.spread(START_FRAMES)), job.model, job.training.seed)
     generator = load_generator(job.previous).requires_grad_(True).train()
     if generator.settings != job.model:
         raise TrainingError(
@@ -221,20 +220,13 @@ def _make_generator(job: Job, footage: Footage) -> Generator:
     if size == wanted:
         return generator
     try:
-        truths = [truth for _, truth in _start_frames(footage)]  # maps are not kept, they would fill the memory
+        truths = [truth for _, truth in footage.spread(START_FRAMES)]  # maps are not kept, they would fill the memory
         return grow_generator(generator, truths, job.training.seed)
     except ValueError as mismatch:
         raise TrainingError(
             f"Stage '{job.stage.name}' is {wanted[0]} x {wanted[1]} px, the stage before {size[0]} x {size[1]}; "
             "each stage's height_px must be that of the stage before times 1, 2, 4 or 8."
         ) from mismatch
-
-
-def _start_frames(footage: Footage) -> Iterator[tuple[SemanticMap, FrameTruth]]:
-    """Take frames spread over the training footage, enough for a median and a texture."""
-    every = -(-len(footage) // START_FRAMES)
-    frames = (frame for run in footage.runs for frame in footage.play(run))
-    return (frame for number, frame in enumerate(frames) if number % every == 0)
 
 
 def number_type(precision: str, device: torch.device) -> torch.dtype:
