@@ -141,6 +141,16 @@ def test_spread_frames_are_even_and_the_only_ones_prepared(windows, monkeypatch)
     assert prepared == [0, 10, 20, 30, 40, 50]
 
 
+def test_a_frame_comes_with_those_before_it_in_its_run(windows):
+    footage = Footage(windows, 32)
+    for number, expected in ((35, [3, 4, 5]), (31, [0, 1]), (30, [0])):  # the second run starts at frame 30 of all
+        maps, truth = footage.lead_up(number, 2)
+        assert (frame_numbers(truth.picture)[0], len(maps)) == (expected[-1], len(expected))
+        played = [semantic for semantic, _ in footage.play(footage.runs[1])]
+        assert all(torch.equal(one.part, played[place].part) for one, place in zip(maps, expected, strict=True))
+        assert all(torch.equal(one.flow, played[place].flow) for one, place in zip(maps, expected, strict=True))
+
+
 def test_both_surfaces_are_drawn_for_whole_clips(windows):
     footage = Footage(windows, 32)
     assert footage.surfaces == ("body", "clipped")

@@ -168,6 +168,12 @@ class Footage:
             frame = self._frame(number)
             yield join_maps([frame.maps[self.surfaces[0]]]), join_truth([frame.truth])
 
+    def lead_up(self, number: int, lead: int) -> tuple[list[SemanticMap], FrameTruth]:
+        """Read the maps, B = 1, of a frame and of up to `lead` frames before it in its run, and the frame's truth."""
+        first = int(self._starts[np.searchsorted(self._starts, number, side="right") - 1])
+        frames = [self._frame(each) for each in range(max(first, number - lead), number + 1)]
+        return [join_maps([frame.maps[self.surfaces[0]]]) for frame in frames], join_truth([frames[-1].truth])
+
     def _clip_batch(
         self, numbers: np.ndarray, past_valid: np.ndarray, kinds: list[int], strides: Sequence[int]
     ) -> ClipBatch:

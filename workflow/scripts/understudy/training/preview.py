@@ -40,16 +40,8 @@ class Preview:
 
 def choose_frames(footage: Footage, count: int) -> list[PreviewFrame]:
     """Spread `count` preview frames evenly over held-out footage."""
-    wanted = set(np.linspace(0, len(footage) - 1, min(count, len(footage))).round().astype(int).tolist())
-    chosen, number = [], 0
-    for run in footage.runs:
-        maps: list[SemanticMap] = []
-        for semantic, truth in footage.play(run):
-            maps = [*maps[-LEAD:], semantic]
-            if number in wanted:
-                chosen.append(PreviewFrame(maps, truth))
-            number += 1
-    return chosen
+    wanted = np.linspace(0, len(footage) - 1, min(count, len(footage))).round().astype(int)
+    return [PreviewFrame(*footage.lead_up(number, LEAD)) for number in wanted.tolist()]
 
 
 @torch.no_grad()
