@@ -68,6 +68,15 @@ def stage(**values):
             r"S only grows",
         ),
         (changed(pose={"smooth_frames": 4}), SettingsError, r"odd"),
+        (
+            changed(
+                training={
+                    "losses": dict.fromkeys(("picture", "gradient", "matte", "flow", "flow_warp", "registration"), 0)
+                }
+            ),
+            SettingsError,
+            r"training.losses switches off every term",
+        ),
         (changed(performers={"eve": {"clips": ["adaa"]}}), ClipTableError, r"No clip 'adaa'.*did you mean 'ada'"),
         (changed(transfers=[{"performer": "adam", "driving": "ben"}]), SettingsError, r"No performer 'adam'"),
         (changed(transfers=[{"performer": "ada", "driving": "bob"}]), ClipTableError, r"No clip 'bob'"),

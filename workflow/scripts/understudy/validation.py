@@ -24,6 +24,7 @@ BACKEND_FOLDERS = {
     "surface": "understudy.semantics.surface_backends",
     "flow": "understudy.flow.backends",
 }
+_LOSSES_OF_ANY_FRAME = ("picture", "gradient", "matte", "flow", "flow_warp", "registration")
 
 
 def load_project(config: Mapping[str, Any], root: Path) -> Project:
@@ -179,6 +180,12 @@ def _check_stages(settings: Mapping[str, Any]) -> None:
         before = row["height_px"]
         if not row["steps"] and not row["seconds"]:
             raise SettingsError(f"Stage {name} has neither steps nor seconds, so it would never end; set one of them.")
+    losses = settings["training"]["losses"]
+    if not any(losses[name] for name in _LOSSES_OF_ANY_FRAME):
+        raise SettingsError(
+            f"training.losses switches off every term that a single frame has; give one of "
+            f"{listed(_LOSSES_OF_ANY_FRAME)} a weight above 0."
+        )
     if settings["pose"]["smooth_frames"] % 2 == 0:
         raise SettingsError(f"pose.smooth_frames is {settings['pose']['smooth_frames']}, expected an odd number.")
 
