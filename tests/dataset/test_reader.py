@@ -151,6 +151,16 @@ def test_a_frame_comes_with_those_before_it_in_its_run(windows):
         assert all(torch.equal(one.flow, played[place].flow) for one, place in zip(maps, expected, strict=True))
 
 
+def test_only_the_first_frames_can_be_taken(windows):
+    everything = Footage(windows, 32)
+    some = Footage(windows, 32, most=35)
+    assert [run.length for run in everything.runs] == [30, 20, 9]
+    assert [run.length for run in some.runs] == [30, 5] and len(some) == 35
+    assert [run.length for run in Footage(windows, 32, most=30).runs] == [30]
+    last = list(some.play(some.runs[1]))[-1][1].picture
+    assert torch.equal(last, list(everything.play(everything.runs[1]))[4][1].picture)
+
+
 def test_both_surfaces_are_drawn_for_whole_clips(windows):
     footage = Footage(windows, 32)
     assert footage.surfaces == ("body", "clipped")

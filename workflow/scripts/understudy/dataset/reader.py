@@ -5,7 +5,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Self
@@ -32,6 +32,15 @@ logger = logging.getLogger(__name__)
 
 CACHE_BYTES = 2 * 1024**3
 SURFACES = {"body": ("body",), "clipped": ("clipped",), "both": ("body", "clipped")}
+
+
+def first_frames(runs: Sequence[Run], most: int | None) -> Iterator[Run]:
+    """Yield runs, the last one shortened, that hold at most so many frames together."""
+    left = sum(run.length for run in runs) if most is None else most
+    for run in runs:
+        if left > 0:
+            yield replace(run, length=min(run.length, left))
+        left -= run.length
 
 
 @dataclass(frozen=True)
@@ -67,6 +76,7 @@ class Footage:
         split: str = "training",
         surface: str | None = None,
         cache_bytes: int = CACHE_BYTES,
+        most: int | None = None,
     ):
         """Open the footage.
 
@@ -76,6 +86,7 @@ class Footage:
             split: "training" or "held_out".
             surface: "body", "clipped" or "both"; None takes the setting that windows.h5 was made with.
             cache_bytes: most memory for prepared frames.
+            most: take only so many frames, the first ones; None takes all.
 
         Raises:
             TrainingError: the height does not fit the frames, or the surfaces hold no bare body.
@@ -83,7 +94,9 @@ class Footage:
         index = read_windows(windows)
         self._size = network_size(height_px, index.height, index.width)
         self.height_px, self.width_px = self._size.height, self._size.width
-        self.runs: tuple[Run, ...] = tuple(run for run in index.runs if run.split == SPLITS[split])
+        self.runs: tuple[Run, ...] = tuple(
+            first_frames([run for run in index.runs if run.split == SPLITS[split]], most)
+        )
         self._starts = np.concatenate([[0], np.cumsum([run.length for run in self.runs])])  # (N + 1,), frame numbers
         self._clips = _OpenClips(index.clips)
         self.surfaces = self._clips.surfaces(surface or index.surface)

@@ -29,6 +29,7 @@ from understudy.video.source import SourceVideo
 
 logger = logging.getLogger(__name__)
 
+MOST_DRAWN = 300  # held-out frames, because each is drawn once for every kind of map, by the generator and by its start
 MOST_FRAMES = 150  # of a series are measured, evenly chosen; every frame is drawn
 START_FRAMES = 160  # training frames that give the start its texture and background
 STEADY_FRAMES = 120  # of the performer's footage that film and footage are compared on
@@ -46,7 +47,8 @@ FIGURES_PROTOCOL = (
     "the true frame before, which no renderer has.",
 )
 PERFORMER_PROTOCOL = (
-    "Held-out frames, never trained on, drawn one after the other on the generator's own past, first frame included.",
+    "Held-out frames, never trained on, drawn one after the other on the generator's own past, first frame included; "
+    f"of more than {MOST_DRAWN} the first ones.",
     "body_maps: the bare fitted body, as a transfer draws it; clipped_maps: cut and filled by the frame's own matte.",
     "start: texture and background averaged from the training frames, before the first step of training.",
 )
@@ -75,7 +77,7 @@ def measure_performer(weights: Path, windows: Path, metrics: Path, settings: Met
     generator = load_generator(weights)
     height = generator.height_px
     with (
-        Footage(windows, height, "held_out", cache_bytes=HELD_OUT_BYTES) as footage,
+        Footage(windows, height, "held_out", cache_bytes=HELD_OUT_BYTES, most=MOST_DRAWN) as footage,
         TrainingFrames(windows) as training,
     ):
         artists = {"generator": generator, "start": _start(windows, generator)}
