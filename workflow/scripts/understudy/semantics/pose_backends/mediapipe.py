@@ -7,6 +7,7 @@ from contextlib import contextmanager
 import mediapipe
 import numpy as np
 
+from understudy.job import in_threads
 from understudy.semantics.joints import BODY
 from understudy.semantics.pose_backends._contract import FramePose
 from understudy.semantics.pose_backends._landmark_bias import correct_bias
@@ -80,8 +81,8 @@ class Backend:
 
     def __call__(self, frames: Frames) -> Iterator[FramePose]:
         with _open_holistic(static=False) as holistic:
-            for picture in frames:
-                yield self._pose(holistic, picture)
+            # One thread, so that reading and writing frames goes on while the graph runs.
+            yield from in_threads(lambda picture: self._pose(holistic, picture), frames, 1)
 
     def detect(self, picture: np.ndarray) -> FramePose:
         if self._static is None:
