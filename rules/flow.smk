@@ -10,7 +10,7 @@ rule estimate_flow:
         "results/benchmarks/estimate_flow/{clip}.tsv"
     conda:
         environment("flow", "flow")
-    threads: 2
+    threads: 1
     resources:
         mem_mb=4000,
         runtime=240,

@@ -31,7 +31,7 @@ rule estimate_pose:
         "results/benchmarks/estimate_pose/{clip}.tsv"
     conda:
         environment("pose", "pose")
-    threads: 2
+    threads: 1
     resources:
         mem_mb=4000,
         runtime=240,
@@ -55,7 +55,7 @@ rule estimate_surface:
         "results/benchmarks/estimate_surface/{clip}.tsv"
     conda:
         environment("surface", "surface")
-    threads: 2
+    threads: 1
     resources:
         mem_mb=4000,
         runtime=240,
