@@ -14,6 +14,7 @@ from understudy.semantics.registration import register_clip
 from understudy.semantics.smoothing import short_gaps, smooth_joints
 from understudy.settings import VERSIONS, PoseSettings
 from understudy.video.frames import Frames
+from understudy.video.timing import Progress
 
 logger = logging.getLogger(__name__)
 
@@ -131,6 +132,7 @@ def _prefer_bridge(hand: np.ndarray, longest: int) -> None:
 def _read_backend(backend: PoseBackend, frames: Frames, writer: Writer) -> dict[str, np.ndarray]:
     """Run a backend over a clip; mattes go to the file one by one, joints come back as one array per name."""
     rows: dict[str, list[np.ndarray]] = {name: [] for name in _SHAPES}
+    progress = Progress(f"pose of {frames.path}", len(frames))
     for number, pose in enumerate(backend(frames)):
         for name, shape in _SHAPES.items():
             row = np.asarray(getattr(pose, name), np.float32)
@@ -142,6 +144,7 @@ def _read_backend(backend: PoseBackend, frames: Frames, writer: Writer) -> dict[
             rows[name].append(row)
         if backend.has_matte:
             writer.append(matte=pose.matte)
+        progress.step()
     if len(rows["body"]) != len(frames):
         raise BackendError(
             f"The pose backend '{backend.name}' gave {len(rows['body'])} poses for {len(frames)} frames; mend it: a "

@@ -12,6 +12,7 @@ from understudy.layouts import create, open_file
 from understudy.semantics.surface_backends._contract import FrameSurface, SurfaceBackend
 from understudy.settings import VERSIONS, SurfaceSettings
 from understudy.video.frames import Frames
+from understudy.video.timing import Progress
 
 logger = logging.getLogger(__name__)
 
@@ -47,11 +48,13 @@ def estimate_surface(frames: Path, pose: Path, surface: Path, settings: SurfaceS
                 f"{pose} has {len(poses['valid'])} rows, but {frames} has {len(clip)} frames; delete {pose} and run "
                 f"again so that it is made from these frames."
             )
+        progress = Progress(f"surface of {frames}", len(clip))
         for row in backend(clip, poses, threads):
             check_surface(row, backend, clip, settings.samples, len(valid))
             bare = {"body_part": row.body_part, "body_uv": row.body_uv} if backend.has_body else {}
             writer.append(part=row.part, uv=row.uv, matte=row.matte, **bare)
             valid.append(row.valid)
+            progress.step()
         writer.extend(valid=np.array(valid, bool))
         if len(valid) != len(clip):
             raise BackendError(
