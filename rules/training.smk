@@ -21,6 +21,6 @@ rule train_stage:
         training=stage_training,
         dataset=section("dataset"),
         state=stage_state,
-        version=version("training"),
+        version=[version("model"), version("training")],
     script:
         "../workflow/scripts/train_stage.py"

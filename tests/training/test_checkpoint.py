@@ -5,6 +5,7 @@ import torch
 
 from planted import LOSSES, MODEL, planted_clip, planted_frame
 from understudy.model.build import start_generator
+from understudy.errors import TrainingError
 from understudy.training.checkpoint import Progress, StateFolder
 from understudy.training.step import Moment, Team, train_step
 
@@ -87,3 +88,11 @@ def test_another_manifest_starts_fresh(team, tmp_path):
     StateFolder(tmp_path, MANIFEST).save(team, Progress(5, 5.0), torch.Generator())
     assert StateFolder(tmp_path, MANIFEST | {"seed": 2}).resume(team, torch.Generator()) == Progress(0, 0.0)
     assert not list(tmp_path.glob("state-*"))
+
+
+def test_a_second_training_is_kept_out_until_the_first_lets_go(tmp_path):
+    first, second = StateFolder(tmp_path, MANIFEST), StateFolder(tmp_path, MANIFEST)
+    with first.held(), pytest.raises(TrainingError, match="Another process"), second.held():
+        pass
+    with second.held():
+        pass

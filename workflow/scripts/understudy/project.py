@@ -96,7 +96,7 @@ class Project:
     def stage_digest(self, stage: str) -> str:
         """Digest every setting that decides a stage's result: its row, those before it, and the rooms behind them."""
         training = {key: value for key, value in self.settings["training"].items() if key not in _OUTSIDE_THE_DIGEST}
-        rooms = ("video", "semantics", "flow", "dataset", "training")
+        rooms = ("video", "semantics", "flow", "dataset", "model", "training")
         decisive = {
             "training": training,
             "stages": self.stages()[: self._stage_place(stage) + 1],

@@ -3,18 +3,21 @@
 A state file's name ends in the start of its own SHA-256, so a half-written or damaged one is known and passed over.
 """
 
+import fcntl
 import hashlib
 import io
 import json
 import logging
 import re
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from understudy.errors import TrainingError
 from understudy.job import atomic_path
 from understudy.training.step import Team
 
@@ -56,6 +59,22 @@ class StateFolder:
             path.unlink()
         with atomic_path(note) as beside:
             beside.write_text(wanted, encoding="utf-8")
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Keep a second training out of the folder; a killed holder lets go by itself.
+
+        Raises:
+            TrainingError: another process holds it.
+        """
+        with (self.folder / "lock").open("w") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise TrainingError(
+                    f"Another process is training in {self.folder}; wait until it ends, or stop it."
+                ) from None
+            yield
 
     def save(self, team: Team, progress: Progress, random: torch.Generator) -> Path:
         """Write the whole state of a team, then drop all but the last two; atomic."""

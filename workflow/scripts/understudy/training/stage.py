@@ -51,7 +51,7 @@ class Job:
         for name in ("save_seconds", "preview_frames"):
             training.pop(name)
         return {
-            "version": VERSIONS["training"],
+            "versions": {room: VERSIONS[room] for room in ("model", "training")},
             "torch": torch.__version__,
             "data": file_digest(self.windows),
             "previous": file_digest(self.previous) if self.previous else None,
@@ -95,6 +95,7 @@ def train_stage(
     random = torch.Generator().manual_seed(training.seed)
     folder = StateFolder(state_folder, manifest)
     with (
+        folder.held(),
         Footage(windows, stage.height_px, "training", dataset.surface) as footage,
         Footage(windows, stage.height_px, "held_out", dataset.surface) as held_out,
     ):
