@@ -4,8 +4,8 @@ import pytest
 import torch
 
 from planted import LOSSES, MODEL, planted_clip, planted_frame
-from understudy.model.build import start_generator
 from understudy.errors import TrainingError
+from understudy.model.build import start_generator
 from understudy.training.checkpoint import Progress, StateFolder
 from understudy.training.step import Moment, Team, train_step
 
