@@ -10,8 +10,23 @@ def footage(lefts: list[float]) -> tuple[torch.Tensor, torch.Tensor]:
     return torch.cat([one.picture for one in frames]), torch.cat([one.matte for one in frames])
 
 
+def parts(plate: Plate) -> tuple[torch.Tensor, torch.Tensor]:
+    return plate.start[0], plate.seen[0]
+
+
+def test_a_caption_that_comes_and_goes_is_its_mean_and_counts_little():
+    pictures, mattes = torch.zeros(8, 3, 16, 16), torch.zeros(8, 1, 16, 16)
+    pictures[:3, :, 12:] = 1.0  # shown in three frames of eight: the median would not know of it
+    plate = start_plate(pictures, mattes)
+    assert plate.steady[0, 0, :12].min() == 1
+    assert plate.steady[0, 0, 12:].max() < 0.25
+    caption = plate.start[0, :, 12:]
+    assert caption.min() > 0.25 and caption.max() < 0.38  # near 3/8
+    assert plate.start[0, :, :12].abs().max() < 0.01  # 8-bit rounding
+
+
 def test_background_behind_a_moving_figure_is_recovered():
-    start, seen = start_plate(*footage([1, 3, 5, 14, 16, 18]))
+    start, seen = parts(start_plate(*footage([1, 3, 5, 14, 16, 18])))
     truth = torch.from_numpy(background(32, 32)).permute(2, 0, 1).float()
     assert seen.min() == 1
     torch.testing.assert_close(start, truth, atol=1e-6, rtol=0)
@@ -19,7 +34,7 @@ def test_background_behind_a_moving_figure_is_recovered():
 
 def test_what_was_never_seen_is_inpainted_and_marked():
     pictures, mattes = footage([10, 11, 12])
-    start, seen = start_plate(pictures, mattes)
+    start, seen = parts(start_plate(pictures, mattes))
     hidden = mattes.min(0).values[0] > 0  # (H, W), behind the figure in all frames
     assert seen[0][hidden].max() == 0
     assert 0.3 < seen.mean() < 0.8
@@ -29,7 +44,7 @@ def test_what_was_never_seen_is_inpainted_and_marked():
 
 
 def test_a_place_that_is_always_covered_gives_grey():
-    start, seen = start_plate(torch.rand(3, 3, 16, 16), torch.ones(3, 1, 16, 16))
+    start, seen = parts(start_plate(torch.rand(3, 3, 16, 16), torch.ones(3, 1, 16, 16)))
     assert start.abs().max() == 0 and seen.max() == 0
 
 
@@ -38,7 +53,7 @@ def test_growing_keeps_what_was_learnt():
     with torch.no_grad():
         small.picture += 0.25
     start = torch.rand(3, 16, 16)
-    grown = small.grown(start, torch.ones(1, 16, 16))
+    grown = small.grown(Plate(start, torch.ones(1, 16, 16)))
     torch.testing.assert_close(grown.picture[0], start + 0.25)
     assert torch.equal(grown.start[0], start)
     assert functional.l1_loss(grown(2)[0][1], grown.picture[0]) == 0

@@ -36,22 +36,22 @@ def start_generator(frames: Frames, settings: ModelSettings, seed: int) -> Neura
         settings: model settings.
         seed: of the network's start.
     """
-    start, seen = start_plate(*_stacked([truth for _, truth in frames]))
+    plate = start_plate(*_stacked([truth for _, truth in frames]))
     with torch.random.fork_rng(devices=[]):  # layers take their start from torch's global state
         torch.manual_seed(seed)
-        atlas = Atlas(atlas_texels(settings, start.shape[-2]), settings.latents)
-        generator = NeuralTexture(settings, atlas, Plate(start, seen))
+        atlas = Atlas(atlas_texels(settings, plate.picture.shape[-2]), settings.latents)
+        generator = NeuralTexture(settings, atlas, plate)
     with torch.no_grad():
-        _unproject_registered(atlas, start, frames)
+        _unproject_registered(atlas, plate.start[0], frames)
     return generator
 
 
 def grow_generator(generator: NeuralTexture, truths: Sequence[FrameTruth], seed: int) -> NeuralTexture:
     """Make a generator for the greater height of `truths` that starts with the picture of `generator`."""
-    start, seen = start_plate(*_stacked(truths))
+    plate = start_plate(*_stacked(truths))
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        return generator.grown(start, seen, atlas_texels(generator.settings, start.shape[-2]))
+        return generator.grown(plate, atlas_texels(generator.settings, plate.picture.shape[-2]))
 
 
 def atlas_texels(settings: ModelSettings, height_px: int) -> int:

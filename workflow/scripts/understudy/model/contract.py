@@ -82,6 +82,10 @@ class Generator(ABC, nn.Module):
         """
         return self(maps, past, past_valid), {}
 
+    def steadiness(self) -> Tensor | None:
+        """Return how far each pixel can be known from the maps (1, 1, H, W), 0..1; losses count it so. None is 1."""
+        return None
+
     @abstractmethod
     def learning_groups(self) -> dict[str, list[nn.Parameter]]:
         """Sort the parameters by how fast they learn: `network`, `texture` (five times faster), `plate`."""

@@ -122,7 +122,7 @@ def train_step(
     history = [one.picture for one in batch.truth[:CONTEXT]]  # then own pictures, -1..1
     sums: dict[str, Tensor] = {}
     for rolled in roll_out(team, batch, random):
-        terms = frame_terms(rolled, batch, weights)
+        terms = frame_terms(rolled, batch, weights, team.generator.steadiness())
         history.append(rolled.drawn.final.detach().clamp(-1, 1))
         judge_loss = None
         if moment.judged and rolled.place == len(batch.maps) - 1:
@@ -162,10 +162,17 @@ def roll_out(team: Team, batch: ClipBatch, random: torch.Generator) -> Iterator[
         valid = torch.stack([valid[:, -1], torch.ones_like(valid[:, -1])], dim=1)
 
 
-def frame_terms(rolled: RolledFrame, batch: ClipBatch, weights: LossSettings) -> dict[str, Tensor]:
-    """Compute the terms of one frame that need no judge, unweighted; those of weight 0 are left out."""
+def frame_terms(
+    rolled: RolledFrame, batch: ClipBatch, weights: LossSettings, steadiness: Tensor | None = None
+) -> dict[str, Tensor]:
+    """Compute the terms of one frame that need no judge, unweighted; those of weight 0 are left out.
+
+    Pixels count by `steadiness` (1, 1, H, W): what no map can tell, such as captions, is not learnt by heart.
+    """
     drawn, truth, before = rolled.drawn, batch.truth[rolled.place], batch.truth[rolled.place - 1].picture
     weight = losses.person_weight(truth.matte, weights.person)  # (B, 1, H, W)
+    if steadiness is not None:
+        weight = weight * steadiness
     trust = truth.confidence * weight
     final, raw, real = drawn.final, drawn.raw, truth.picture
     own_past = rolled.place > CONTEXT

@@ -84,27 +84,31 @@ class NeuralTexture(Generator):
         offset_before = before.offset if before else offset_before
         return self._drawn(maps[-1], offset, offset_before, past[:, -1], past_valid[:, -1]), {"registration": term}
 
+    def steadiness(self) -> Tensor:
+        """Return how little the background changes at each pixel (1, 1, H, W), 0..1."""
+        return self.plate.steady
+
     def learning_groups(self) -> dict[str, list[nn.Parameter]]:
         """Sort the parameters by how fast they learn."""
         network = [*self.registration.parameters(), *self.trunk.parameters(), *self.refiners.parameters()]
         return {"network": network, "texture": list(self.atlas.parameters()), "plate": [self.plate.picture]}
 
-    def grown(self, start: Tensor, seen: Tensor, texels: int) -> "NeuralTexture":
+    def grown(self, plate: Plate, texels: int) -> "NeuralTexture":
         """Return a generator for higher pictures that starts with this one's picture.
 
         Args:
-            start: (3, H, W) background found at the new height; H and W are this one's times a power of two.
-            seen: (1, H, W) where it was seen.
+            plate: background found at the new height; height and width are this one's times a power of two.
             texels: of the new atlas.
         """
-        factor = start.shape[-2] / self.height_px
+        height, width = plate.picture.shape[-2:]
+        factor = height / self.height_px
         doublings = round(factor).bit_length() - 1
-        if 2**doublings != factor or start.shape[-1] != self.width_px * factor:
-            raise ValueError(f"{self.height_px} x {self.width_px} does not double to {tuple(start.shape[-2:])}")
+        if 2**doublings != factor or width != self.width_px * factor:
+            raise ValueError(f"{self.height_px} x {self.width_px} does not double to {height} x {width}")
         bigger = NeuralTexture(
             self.settings,
             self.atlas.grown(texels),
-            self.plate.grown(start, seen),
+            self.plate.grown(plate),
             len(self.refiners) + doublings,
         )
         bigger.registration.load_state_dict(self.registration.state_dict())
