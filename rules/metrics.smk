@@ -11,7 +11,7 @@ rule measure_performer:
         "results/benchmarks/measure_performer/{performer}.tsv"
     conda:
         "../envs/train.yaml"
-    threads: 4
+    threads: 1
     resources:
         gpu=1,
         mem_mb=8000,
