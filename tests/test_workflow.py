@@ -24,7 +24,7 @@ pytestmark = pytest.mark.slow
 def command(project, *words, config="config/smoke.yaml"):
     return [
         *(sys.executable, "-m", "snakemake", "--workflow-profile", "profiles/embedded", "--cores", "2"),
-        *("--directory", str(project), "--configfile", config, *words),
+        *("--directory", str(project), *words, "--configfile", config),  # it would take words behind it for files
     ]
 
 
