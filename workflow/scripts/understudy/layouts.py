@@ -167,6 +167,7 @@ def open_file(path: str | Path, layout: str) -> Iterator[h5py.File]:
                 f"{SCHEMA_VERSION}; delete it and run again so that it is written anew."
             )
         _check(file, layout, LAYOUTS[layout], path)
+        _bound_cache(file)
         yield file
 
 
@@ -175,6 +176,14 @@ def describe(file: h5py.File) -> dict[str, Any]:
     values = {name: value.item() if isinstance(value, np.generic) else value for name, value in file.attrs.items()}
     values["settings"] = json.loads(values.get("settings", "{}"))
     return values
+
+
+def _bound_cache(file: h5py.File) -> None:
+    """Keep HDF5's cache of chunk addresses at 1 MiB, so that long clips are read in the memory of short ones."""
+    cache = file.id.get_mdc_config()
+    cache.set_initial_size, cache.initial_size = True, 2**19
+    cache.min_size, cache.max_size = 2**18, 2**20
+    file.id.set_mdc_config(cache)
 
 
 def _described(layout: str, name: str) -> Array:
