@@ -55,11 +55,11 @@ def test_embedded_estimator_meets_the_truth(synthetic_clip):
         assert found["valid"][:].all()
         assert len(found["valid"]) == 24
         height = np.ptp(truth["body"][..., 1], axis=1).mean()
-        present = found["body"][..., 2] > 0
-        error = np.linalg.norm(found["body"][..., :2] - truth["body"][..., :2], axis=-1)[present] / height
+        shown, present = truth["body"][..., 2] > 0, found["body"][..., 2] > 0
+        error = np.linalg.norm(found["body"][..., :2] - truth["body"][..., :2], axis=-1) / height
+        error = np.where(present, error, np.inf)[shown]  # a joint that was not found is wrong
         seen, person = found["matte"][:] > 127, truth["matte"][:] > 127
         box = found["person_box"][:]
-    assert present.mean() > 0.95
     assert (error < 0.05).mean() >= 0.99
     assert np.median(error) < 0.012
     assert (seen & person).sum() / (seen | person).sum() > 0.95
