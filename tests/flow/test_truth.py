@@ -33,15 +33,15 @@ def exact_flow(truth: h5py.File) -> tuple[np.ndarray, np.ndarray]:
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("look", "choreography", "limit_px"),
+    ("look", "choreography", "person_px"),
     [
         ("check", "sway", 0.3),
         ("stripe", "steps", 0.3),
         ("plain", "reach", 0.3),
-        ("dark", "turns", 0.45),  # smooth dark clothes: shading slides over them, and nothing shows how they move
+        ("dark", "turns", 0.42),  # smooth dark clothes: shading slides over them, and nothing shows how they move
     ],
 )
-def test_medium_flow_errs_little_where_it_is_trusted(tmp_path, write_frames, look, choreography, limit_px):
+def test_medium_flow_errs_little_where_it_is_trusted(tmp_path, write_frames, look, choreography, person_px):
     video, exact = synthesize(tmp_path, 256, look, choreography)
     frames = write_frames(np.stack([frame.picture() for frame in SourceVideo(video)]))
     estimate_flow(frames, tmp_path / "flow.h5", FlowSettings("dis", "medium", (1, 3), 0.7))
@@ -49,7 +49,9 @@ def test_medium_flow_errs_little_where_it_is_trusted(tmp_path, write_frames, loo
         wanted, person = exact_flow(truth)
         error = np.linalg.norm(file["stride_1/backward"][1:] / UNITS_PER_PX - wanted, axis=-1)
         kept = file["stride_1/confidence"][1:] > 0
-    assert error[person & kept].mean() <= limit_px
+        seen = truth["visible"][1:] > 0
+    assert error[seen & kept].mean() <= 0.3  # the whole picture, every look
+    assert error[person & kept].mean() <= person_px
     assert kept[person].mean() > 0.9
     assert error[person & ~kept].mean() > 2 * error[person & kept].mean()  # what is rejected is worth rejecting
     assert error[person & kept].mean() < 0.5 * np.linalg.norm(wanted, axis=-1)[person].mean()  # beats standing still

@@ -18,6 +18,7 @@ from understudy.errors import LayoutError
 from understudy.job import atomic_path
 
 SCHEMA_VERSION = 1
+CHUNK_CACHE = 2**16  # bytes per dataset; rows are read in order, and HDF5's 1 MiB each would grow with a clip's length
 COMPRESSION = {"compression": "lzf", "shuffle": True}  # benchmarks/compression.py holds the measurement
 
 
@@ -156,7 +157,7 @@ def open_file(path: str | Path, layout: str) -> Iterator[h5py.File]:
     if not path.is_file():
         raise LayoutError(f"{path} does not exist; a file of layout '{layout}' was expected there.")
     try:
-        file = h5py.File(path, "r")
+        file = h5py.File(path, "r", rdcc_nbytes=CHUNK_CACHE)
     except OSError as broken:
         raise LayoutError(f"{path} is no readable HDF5 file ({broken}); delete it and run again.") from broken
     with file:

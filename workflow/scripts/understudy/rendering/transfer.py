@@ -9,6 +9,7 @@ from pathlib import Path
 import torch
 
 from understudy.errors import LayoutError
+from understudy.job import return_memory
 from understudy.model.build import load_generator
 from understudy.rendering.layout import draw_map, join_panels
 from understudy.rendering.maps import DrivingMaps
@@ -20,6 +21,7 @@ from understudy.video.frames import Frames
 logger = logging.getLogger(__name__)
 
 REPORT_SECONDS = 5.0
+TRIM_FRAMES = 20
 
 
 def render_transfer(
@@ -73,10 +75,12 @@ def render_transfer(
 
 
 def _reported(items: Iterator, count: int) -> Iterator:
-    """Pass items on and log every few seconds how far it is, how fast and how long it will take."""
+    """Pass items on, keep the memory small, and log every few seconds how far it is and how long it will take."""
     started = reported = time.monotonic()
     for number, item in enumerate(items, 1):
         yield item
+        if number % TRIM_FRAMES == 0:
+            return_memory()
         now = time.monotonic()
         if now - reported > REPORT_SECONDS or number == count:
             rate = number / (now - started)
