@@ -74,3 +74,8 @@ def test_strided_flows_are_those_of_the_frame_asked_for():
         batch.strided(4, 2)
     with pytest.raises(ValueError, match="no frame 3 before"):
         batch.strided(2, 3)
+
+
+def test_a_map_without_boxes_has_none_seen():
+    boxes = semantic_map(3)[1:].boxes
+    assert torch.equal(boxes, torch.zeros(2, 3, 4))

@@ -10,6 +10,7 @@ from understudy.dataset.maps import (
     chosen_samples,
     compact_map,
     join_maps,
+    landmark_box,
     network_figure,
     network_size,
     scaled_joints,
@@ -96,3 +97,26 @@ def test_drawing_is_made_at_network_resolution():
 
 def test_joints_are_scaled_but_not_their_scores():
     assert scaled_joints(np.array([[8.0, 4.0, 0.9]], np.float32), 4).tolist() == [[2, 1, pytest.approx(0.9)]]
+
+
+def test_boxes_frame_the_landmarks_in_network_pixels():
+    whole = figure(36)
+    boxes = join_maps([draw(whole, None, network_size(32, 64, 64))]).boxes
+    assert boxes.shape == (1, 3, 4) and boxes.dtype == torch.float32
+    for box, points in zip(boxes[0], (whole.face, *whole.hands), strict=True):
+        wanted = [points[:, 0].min(), points[:, 1].min(), points[:, 0].max(), points[:, 1].max()]
+        assert box.tolist() == pytest.approx([each / 2 for each in wanted])
+
+
+def test_absent_landmarks_do_not_stretch_the_box_and_too_few_have_none():
+    points = np.array([[4.0, 5.0, 0.9], [8.0, 9.0, 0.2], [0.0, 0.0, 0.0], [6.0, 20.0, 1.0]], np.float32)
+    size = NetworkSize(32, 24, 1)
+    assert landmark_box(points, size).tolist() == [4, 5, 8, 20]
+    points[[0, 1], 2] = 0
+    assert landmark_box(points, size).tolist() == [0, 0, 0, 0]
+
+
+def test_a_face_outside_the_picture_has_no_box():
+    points = np.array([[20.0, 5.0, 1.0], [30.0, 9.0, 1.0]], np.float32)
+    assert landmark_box(points, NetworkSize(32, 26, 1)).any()
+    assert not landmark_box(points, NetworkSize(32, 25, 1)).any()

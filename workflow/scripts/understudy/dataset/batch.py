@@ -49,6 +49,8 @@ class SemanticMap(_Batch):
         drawing: (B, 3, H, W) float32, limbs, face lines and hands, -1 (ground) to 1.
         flow: (B, 2, H, W) float32 px, where the same point of the surface was in the frame before.
         flow_valid: (B, 1, H, W) float32, 1 where that point was seen there, else 0; 0 after a cut.
+        boxes: (B, 3, 4) float32 px, left, top, right, bottom of the landmarks of face, left hand and right hand;
+            zeros where one is not seen. None stands for none seen.
     """
 
     part: Tensor
@@ -56,6 +58,12 @@ class SemanticMap(_Batch):
     drawing: Tensor
     flow: Tensor
     flow_valid: Tensor
+    boxes: Tensor | None = None
+
+    def __post_init__(self) -> None:
+        if self.boxes is None:
+            none = torch.zeros(len(self.part), 3, 4, device=self.part.device)
+            object.__setattr__(self, "boxes", none)  # frozen; the field is a tensor from here on
 
     @property
     def samples(self) -> int:

@@ -18,6 +18,7 @@ from understudy.semantics.drawing import draw_pose
 
 FACTORS = (1, 2, 4, 8)  # frame height over network height
 MOST_SAMPLES = 2  # per network pixel and axis
+SEEN_SHARE = 0.5  # of its landmarks: a face or hand with fewer has no box
 
 
 @dataclass(frozen=True)
@@ -61,6 +62,7 @@ class CompactMap:
         drawing: (3, H, W) uint8.
         flow: (2, H, W) float16 px.
         flow_valid: (1, H, W) bool.
+        boxes: (3, 4) float32 px, as in `SemanticMap`.
     """
 
     part: np.ndarray
@@ -68,6 +70,7 @@ class CompactMap:
     drawing: np.ndarray
     flow: np.ndarray
     flow_valid: np.ndarray
+    boxes: np.ndarray
 
 
 def network_size(height_px: int, frame_height: int, frame_width: int) -> NetworkSize:
@@ -133,7 +136,28 @@ def compact_map(figure: Figure, before: Figure | None, size: NetworkSize) -> Com
         drawing=_channels_first(draw_pose(figure.body, figure.face, figure.hands, size.height, size.width)),
         flow=_channels_first(flow.astype(np.float16)),
         flow_valid=valid[None],
+        boxes=np.stack([landmark_box(each, size) for each in (figure.face, *figure.hands)]),
     )
+
+
+def landmark_box(points: np.ndarray, size: NetworkSize) -> np.ndarray:
+    """Frame the landmarks of a face or a hand.
+
+    Args:
+        points: (K, 3) float, x px, y px, score; absent ones have score 0.
+        size: the network's picture.
+
+    Returns:
+        (4,) float32 px, left, top, right, bottom; zeros where less than half of the landmarks are there, or where
+        the middle lies outside the picture.
+    """
+    there = points[points[:, 2] > 0, :2]  # (k, 2)
+    if len(there) < SEEN_SHARE * len(points):
+        return np.zeros(4, np.float32)
+    box = np.concatenate([there.min(axis=0), there.max(axis=0)]).astype(np.float32)
+    middle = (box[:2] + box[2:]) / 2
+    inside = (middle > 0).all() and middle[0] < size.width and middle[1] < size.height
+    return box if inside else np.zeros(4, np.float32)
 
 
 def scaled_joints(joints: np.ndarray, factor: int) -> np.ndarray:
@@ -149,6 +173,7 @@ def join_maps(maps: Sequence[CompactMap]) -> SemanticMap:
         drawing=joined([each.drawing for each in maps]).float() / 127.5 - 1,
         flow=joined([each.flow for each in maps]).float(),
         flow_valid=joined([each.flow_valid for each in maps]).float(),
+        boxes=joined([each.boxes for each in maps]),
     )
 
 

@@ -81,7 +81,8 @@ def displaced(semantic: SemanticMap, offset: Tensor, offset_before: Tensor) -> S
     share = warp(semantic.flow_valid, offset)  # (B, 1, H, W)
     valid = (share > 0.5).float()
     there = offset + warp(semantic.flow * semantic.flow_valid, offset) / share.clamp_min(0.5)  # in the map before
-    return SemanticMap(part, uv, warp(semantic.drawing, offset), (there - warp(offset_before, there)) * valid, valid)
+    drawing, flow = warp(semantic.drawing, offset), (there - warp(offset_before, there)) * valid
+    return SemanticMap(part, uv, drawing, flow, valid, semantic.boxes)
 
 
 def measured_offset(rendered: Tensor, real: Tensor, near: Tensor) -> Tensor:
