@@ -5,6 +5,7 @@ from torch.nn import functional
 from planted import MODEL, planted_frame
 from understudy.errors import TrainingError
 from understudy.model.build import grow_generator, load_generator, read_facts, save_generator, start_generator
+from understudy.model.contract import Past
 
 LEFTS = [2 + 1.3 * number for number in range(10)]
 
@@ -24,7 +25,7 @@ def draw(generator, left, size, past=None):
     semantic, _ = planted_frame(left, size, size)
     past = torch.zeros(1, 2, 3, size, size) if past is None else past
     with torch.no_grad():
-        return generator([semantic] * 3, past, torch.zeros(1, 2, 1, 1, 1))
+        return generator([semantic] * 3, Past.of(past, torch.zeros(1, 2, 1, 1, 1)))
 
 
 def test_saved_and_loaded_draws_the_same(tmp_path):

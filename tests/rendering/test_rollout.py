@@ -33,10 +33,13 @@ class Counter(Generator):
     def learning_groups(self):
         return {"network": [self.weight]}
 
-    def forward(self, maps, past, past_valid):
+    def shape(self):
+        return {}
+
+    def forward(self, maps, past):
         numbers = [int(each.drawing.mean()) for each in maps]
-        self.seen.append((numbers, past.mean((0, 2, 3, 4)).tolist(), past_valid.flatten().tolist()))
-        final = torch.full_like(past[:, 0], numbers[-1] / 100) + self.weight
+        self.seen.append((numbers, past.finest.mean((0, 2, 3, 4)).tolist(), past.valid.flatten().tolist()))
+        final = torch.full_like(past.finest[:, 0], numbers[-1] / 100) + self.weight
         nothing = final[:, :1]
         return Composition(final, final, final[:, :2], nothing, nothing, final)
 

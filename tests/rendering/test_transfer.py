@@ -32,7 +32,10 @@ class Echo(Generator):
     def learning_groups(self):
         return {"network": [self.weight]}
 
-    def forward(self, maps, past, past_valid):
+    def shape(self):
+        return {}
+
+    def forward(self, maps, past):
         final = maps[-1].drawing + self.weight
         return Composition(final, final, final[:, :2], final[:, :1], final[:, :1], final)
 

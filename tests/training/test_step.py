@@ -99,24 +99,25 @@ def test_a_roll_out_feeds_on_its_own_pictures(monkeypatch):
     teach = team.generator.teach
     drawn = []
 
-    def watched(maps, past, valid, truth, before):
-        pasts.append((past, valid))
-        frame, terms = teach(maps, past, valid, truth, before)
+    def watched(maps, past, truth, before):
+        pasts.append(past)
+        frame, terms = teach(maps, past, truth, before)
         drawn.append(frame)
         return frame, terms
 
     monkeypatch.setattr(team.generator, "teach", watched)
     list(stepping.roll_out(team, clip, random()))
     for place in (1, 2):
-        past, valid = pasts[place]
-        assert torch.equal(past[:, -1], drawn[place - 1].final.clamp(-1, 1))
-        assert not past.requires_grad
-        assert valid[:, -1].min() == 1
+        past = pasts[place]
+        assert torch.equal(past.finest[:, -1], drawn[place - 1].final.clamp(-1, 1))
+        assert not past.finest.requires_grad
+        assert past.valid[:, -1].min() == 1
 
 
 def test_a_roll_out_starts_with_a_noisy_past_or_none():
     clip = planted_clip(batch=64, size=16)
-    past, valid = stepping._first_past(clip, random())
+    first = stepping._first_past(clip, random(), scales=1)
+    past, valid = first.finest, first.valid
     kept = valid[:, 1, 0, 0, 0] == 1
     assert 16 < kept.sum() < 48
     assert past[~kept].abs().max() == 0

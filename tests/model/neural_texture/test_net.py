@@ -3,6 +3,7 @@ import torch
 
 from planted import MODEL, planted_frame
 from understudy.model.build import start_generator
+from understudy.model.contract import Past
 from understudy.model.neural_texture.net import MASK_FLOOR, MASK_START, NeuralTexture
 
 LEFTS = [2 + 0.7 * number for number in range(20)]
@@ -19,7 +20,7 @@ def draw(generator, left=8.0, past=None, **frame):
     valid = torch.zeros(1, 2, 1, 1, 1) if past is None else torch.ones(1, 2, 1, 1, 1)
     past = torch.zeros(1, 2, 3, height, width) if past is None else past
     with torch.no_grad():
-        return generator([semantic] * 3, past, valid), truth
+        return generator([semantic] * 3, Past.of(past, valid)), truth
 
 
 def test_before_the_first_step_it_shows_atlas_on_plate(generator):
@@ -78,8 +79,10 @@ def test_no_layer_mixes_the_batch(generator):
     past, valid = torch.rand(2, 2, 3, 32, 32), torch.ones(2, 2, 1, 1, 1)
     both = type(maps[0]).stack(maps)
     with torch.no_grad():
-        together = generator([both] * 3, past, valid).final
-        alone = torch.cat([generator([one] * 3, past[i : i + 1], valid[:1]).final for i, one in enumerate(maps)])
+        together = generator([both] * 3, Past.of(past, valid)).final
+        alone = torch.cat(
+            [generator([one] * 3, Past.of(past[i : i + 1], valid[:1])).final for i, one in enumerate(maps)]
+        )
     torch.testing.assert_close(together, alone, atol=1e-5, rtol=0)
 
 

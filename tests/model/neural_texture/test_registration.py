@@ -4,9 +4,11 @@ import pytest
 import torch
 
 from planted import MODEL, planted_frame
-from understudy.model.build import atlas_texels, start_generator
+from understudy.model.build import start_generator
+from understudy.model.contract import Past
 from understudy.model.neural_texture.atlas import unproject
 from understudy.model.neural_texture.registration import Registration, displaced, measured_offset, measured_on_plate
+from understudy.model.neural_texture.start import atlas_texels
 
 SIZE = 64
 
@@ -104,13 +106,13 @@ def test_prediction_learns_a_constant_error_and_mends_it_in_rendering():
     optimiser = torch.optim.Adam(generator.registration.parameters(), lr=2e-3)
     for number in range(60):
         semantic, truth = wrong[number % len(wrong)]
-        _, terms = generator.teach([semantic] * 3, past, valid, truth, None)
+        _, terms = generator.teach([semantic] * 3, Past.of(past, valid), truth, None)
         optimiser.zero_grad()
         terms["registration"].backward()
         optimiser.step()
     semantic, truth = wrong[5]
     with torch.no_grad():
-        drawn = generator([semantic] * 3, past, valid)
+        drawn = generator([semantic] * 3, Past.of(past, valid))
     on_person = drawn.offset[0, 0][truth.matte[0, 0] > 0.5]
     assert on_person.mean() == pytest.approx(2.0, abs=0.7)
 
@@ -124,7 +126,7 @@ def test_only_the_measurement_teaches_the_registration():
     generator = start_generator([frame(10 + 2.3 * number) for number in range(14)], MODEL, seed=1)
     semantic, truth = frame(20.0)
     past, valid = torch.zeros(1, 2, 3, SIZE, SIZE), torch.zeros(1, 2, 1, 1, 1)
-    drawn, terms = generator.teach([semantic] * 3, past, valid, truth, None)
+    drawn, terms = generator.teach([semantic] * 3, Past.of(past, valid), truth, None)
     drawn.final.sum().backward()
     assert all(one.grad is None for one in generator.registration.parameters())
     terms["registration"].backward()

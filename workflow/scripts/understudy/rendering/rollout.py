@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from understudy.dataset.batch import SemanticMap
-from understudy.model.contract import CONTEXT, Composition, Generator
+from understudy.model.contract import CONTEXT, Composition, Generator, Past
 
 
 def roll_out(generator: Generator, maps: Iterable[SemanticMap]) -> Iterator[np.ndarray]:
@@ -30,28 +30,19 @@ def compose_all(generator: Generator, maps: Iterable[SemanticMap]) -> Iterator[C
     The first frame stands in for the maps before it, as in training, and its own past is marked as not valid.
     """
     device = next(generator.parameters()).device
-    past: list[Tensor] = []  # own pictures t-2, t-1, each (B, 3, H, W)
+    past: Past | None = None
     context: list[SemanticMap] = []
     for frame in maps:
         frame = frame.to(device)
         context = [*context, frame][-(CONTEXT + 1) :]
         window = [context[0]] * (CONTEXT + 1 - len(context)) + context
         with torch.inference_mode():
-            drawn = generator(window, *_past(past, frame))
-        past = [*past, drawn.final.clamp(-1, 1)][-CONTEXT:]
+            past = past or Past.nothing(len(frame), generator, device)
+            drawn = generator(window, past)
+            past = past.then(drawn)
         yield drawn
 
 
 def to_bytes(picture: Tensor) -> np.ndarray:
     """Turn a picture (3, H, W) of -1..1 into uint8."""
     return picture.clamp(-1, 1).add(1).mul(127.5).round().byte().cpu().numpy()
-
-
-def _past(pictures: list[Tensor], frame: SemanticMap) -> tuple[Tensor, Tensor]:
-    """Stack the own past (B, 2, 3, H, W) and where it is valid (B, 2, 1, 1, 1); zeros where there is none."""
-    B, _, H, W = frame.drawing.shape
-    missing = CONTEXT - len(pictures)
-    nothing = torch.zeros(B, 3, H, W, device=frame.device)
-    valid = torch.ones(B, CONTEXT, 1, 1, 1, device=frame.device)
-    valid[:, :missing] = 0
-    return torch.stack([nothing] * missing + pictures, dim=1), valid

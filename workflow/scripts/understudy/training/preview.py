@@ -15,7 +15,7 @@ from torch import Tensor
 from understudy.dataset.batch import FrameTruth, SemanticMap
 from understudy.dataset.reader import Footage
 from understudy.job import atomic_path
-from understudy.model.contract import CONTEXT, Composition, Generator
+from understudy.model.contract import CONTEXT, Composition, Generator, Past
 from understudy.training.losses import person_weight
 
 LEAD = 2  # frames drawn before a preview frame, so that it has a past of the generator's own
@@ -75,13 +75,10 @@ def person_psnr(drawn: Tensor, truth: FrameTruth) -> float:
 
 def _draw(generator: Generator, frame: PreviewFrame) -> Composition:
     device = next(generator.parameters()).device
-    size = frame.truth.picture.shape[-2:]
-    past = torch.zeros(1, CONTEXT, 3, *size, device=device)
-    valid = torch.zeros(1, CONTEXT, 1, 1, 1, device=device)
+    past = Past.nothing(1, generator, device)
     for maps in _windows([semantic.to(device) for semantic in frame.maps]):
-        drawn = generator(maps, past, valid)
-        past = torch.stack([past[:, -1], drawn.final.clamp(-1, 1)], dim=1)
-        valid = torch.stack([valid[:, -1], torch.ones_like(valid[:, -1])], dim=1)
+        drawn = generator(maps, past)
+        past = past.then(drawn)
     return drawn
 
 

@@ -5,7 +5,7 @@ Axes: B batch, T frames of the roll-out, H rows, W columns.
 
 import copy
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 
@@ -14,10 +14,11 @@ from torch import Tensor, nn
 
 from understudy.dataset.batch import ClipBatch
 from understudy.errors import TrainingError
-from understudy.model.contract import CONTEXT, Composition, Generator
+from understudy.model.contract import CONTEXT, Composition, Generator, Past
 from understudy.model.discriminator import ImageJudge, TemporalJudge, Verdict, judge_condition
 from understudy.settings import LossSettings
 from understudy.training import losses
+from understudy.training.perceptual import PerceptualDistance
 from understudy.training.schedule import average_share
 
 TEXTURE_PACE = 5.0  # the atlas learns faster than the network by this factor
@@ -50,6 +51,7 @@ class Team:
     strides: tuple[int, ...] = (1,)
     precision: torch.dtype = torch.float32
     seed: int = 0  # of the judges' start
+    perceptual: PerceptualDistance | None = None  # never learns
     average: Generator = field(init=False)
     judges: nn.ModuleDict = field(init=False)
     optimiser: torch.optim.Optimizer = field(init=False)
@@ -62,6 +64,8 @@ class Team:
             temporal = {f"stride_{stride}": TemporalJudge(stride) for stride in self.strides}
             self.judges = nn.ModuleDict({"image": ImageJudge(), **temporal})
         self.judges.to(self.device, memory_format=torch.channels_last)
+        if self.perceptual is not None:
+            self.perceptual.to(self.device, memory_format=torch.channels_last)
         pace = {"network": 1.0, "texture": TEXTURE_PACE, "plate": 1.0}
         groups = [
             {"params": group, "pace": pace[name], "lr": 0.0} for name, group in self.generator.learning_groups().items()
@@ -76,6 +80,17 @@ class Team:
     def autocast(self) -> AbstractContextManager:
         """Run networks in the team's number type."""
         return torch.autocast(self.device.type, self.precision, enabled=self.precision != torch.float32)
+
+    def perceive(self, drawn: Sequence[Tensor], real: Tensor) -> Tensor:
+        """Perceptual distance of drawn pictures from the footage, in the team's number type.
+
+        Raises:
+            ValueError: the team was made without the network behind it.
+        """
+        if self.perceptual is None:
+            raise ValueError("the perceptual loss has a weight, but the team has no PerceptualDistance")
+        with self.autocast():
+            return self.perceptual(drawn, real)
 
     def parts(self) -> dict[str, nn.Module | torch.optim.Optimizer]:
         """Everything with a state, by name."""
@@ -122,7 +137,7 @@ def train_step(
     history = [one.picture for one in batch.truth[:CONTEXT]]  # then own pictures, -1..1
     sums: dict[str, Tensor] = {}
     for rolled in roll_out(team, batch, random):
-        terms = frame_terms(rolled, batch, weights, team.generator.steadiness())
+        terms = frame_terms(rolled, batch, weights, team.generator.steadiness(), team.perceive)
         history.append(rolled.drawn.final.detach().clamp(-1, 1))
         judge_loss = None
         if moment.judged and rolled.place == len(batch.maps) - 1:
@@ -149,25 +164,28 @@ def roll_out(team: Team, batch: ClipBatch, random: torch.Generator) -> Iterator[
 
     The first frame gets noisy real pictures as its past, or by chance none, so that errors of its own are no surprise.
     """
-    past, valid = _first_past(batch, random)  # (B, 2, 3, H, W), (B, 2, 1, 1, 1)
+    past = _first_past(batch, random, team.generator.scales)
     drawn: Composition | None = None
     for place in range(CONTEXT, len(batch.maps)):
         with team.autocast():
             maps = batch.maps[place - CONTEXT : place + 1]
-            drawn, terms = team.generator.teach(maps, past, valid, batch.truth[place], drawn)
-        yield RolledFrame(place, drawn, past[:, -1], terms)
+            drawn, terms = team.generator.teach(maps, past, batch.truth[place], drawn)
+        yield RolledFrame(place, drawn, past.finest[:, -1], terms)
         drawn = drawn.detach()
-        own = drawn.final.clamp(-1, 1)
-        past = torch.stack([past[:, -1], own], dim=1)
-        valid = torch.stack([valid[:, -1], torch.ones_like(valid[:, -1])], dim=1)
+        past = past.then(drawn)
 
 
 def frame_terms(
-    rolled: RolledFrame, batch: ClipBatch, weights: LossSettings, steadiness: Tensor | None = None
+    rolled: RolledFrame,
+    batch: ClipBatch,
+    weights: LossSettings,
+    steadiness: Tensor | None = None,
+    perceive: Callable[[Sequence[Tensor], Tensor], Tensor] | None = None,
 ) -> dict[str, Tensor]:
     """Compute the terms of one frame that need no judge, unweighted; those of weight 0 are left out.
 
     Pixels count by `steadiness` (1, 1, H, W): what no map can tell, such as captions, is not learnt by heart.
+    `perceive` is the team's perceptual distance; it counts all pixels alike.
     """
     drawn, truth, before = rolled.drawn, batch.truth[rolled.place], batch.truth[rolled.place - 1].picture
     weight = losses.person_weight(truth.matte, weights.person)  # (B, 1, H, W)
@@ -185,6 +203,8 @@ def frame_terms(
         "flow": lambda: losses.flow_distance(drawn.flow, truth.flow, trust),
         "flow_warp": lambda: losses.warp_distance(before, drawn.flow, real, trust),
     }
+    if perceive is not None:
+        terms["perceptual"] = lambda: perceive(pictures, real)
     if own_past:
         terms["mask"] = lambda: losses.mask_share(drawn.mask, trust)
         own = rolled.before
@@ -254,14 +274,14 @@ def _wishes(kind: str, pairs: list[tuple[Verdict, Verdict]]) -> dict[str, Tensor
     return {f"{kind}_gan": wish, f"{kind}_features": features}
 
 
-def _first_past(batch: ClipBatch, random: torch.Generator) -> tuple[Tensor, Tensor]:
-    """Make a roll-out's first past (B, 2, 3, H, W) from real pictures, and where it is valid (B, 2, 1, 1, 1)."""
+def _first_past(batch: ClipBatch, random: torch.Generator, scales: int) -> Past:
+    """Make a roll-out's first past from noisy real pictures; by chance there is none."""
     real = torch.stack([one.picture for one in batch.truth[:CONTEXT]], dim=1)
     tint = TINT * torch.randn(len(batch), 1, 3, 1, 1, generator=random)
     grain = GRAIN * torch.randn(real.shape, generator=random)
     kept = torch.rand(len(batch), 1, generator=random) >= PAST_DROP  # (B, 1)
     valid = (batch.past_valid * kept.to(real)).view(-1, CONTEXT, 1, 1, 1)
-    return (real + (tint + grain).to(real)) * valid, valid
+    return Past.of((real + (tint + grain).to(real)) * valid, valid, scales)
 
 
 def _update_judges(team: Team, loss: Tensor) -> Tensor:

@@ -5,6 +5,7 @@ Source: Thies, Zollhoefer, Niessner, Deferred Neural Rendering, 2019; Shysheya e
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -13,7 +14,7 @@ from torch.nn import functional
 from understudy.dataset.batch import FrameTruth, SemanticMap
 from understudy.flow.warp import warp
 from understudy.model.composer import compose
-from understudy.model.contract import Composition, Generator
+from understudy.model.contract import Composition, Generator, Past
 from understudy.model.neural_texture.atlas import Atlas
 from understudy.model.neural_texture.plate import Plate
 from understudy.model.neural_texture.registration import OFFSET_SHARE, Registration, displaced, measured_on_plate
@@ -58,16 +59,15 @@ class NeuralTexture(Generator):
         self.trunk.to(memory_format=torch.channels_last)
         self.refiners.to(memory_format=torch.channels_last)
 
-    def forward(self, maps: Sequence[SemanticMap], past: Tensor, past_valid: Tensor) -> Composition:
+    def forward(self, maps: Sequence[SemanticMap], past: Past) -> Composition:
         """Draw frame t from maps t-2, t-1, t and own pictures t-2, t-1 (see `Generator`)."""
         before, offset = self._predicted(maps[-2:])
-        return self._drawn(maps[-1], offset, before, past[:, -1], past_valid[:, -1])
+        return self._drawn(maps[-1], offset, before, past.finest[:, -1], past.valid[:, -1])
 
     def teach(
         self,
         maps: Sequence[SemanticMap],
-        past: Tensor,
-        past_valid: Tensor,
+        past: Past,
         truth: FrameTruth,
         before: Composition | None,
     ) -> tuple[Composition, dict[str, Tensor]]:
@@ -82,7 +82,8 @@ class NeuralTexture(Generator):
         term = (distance * near).sum() / near.sum().clamp_min(1)
         offset = MEASURED * measured + (1 - MEASURED) * predicted
         offset_before = before.offset if before else offset_before
-        return self._drawn(maps[-1], offset, offset_before, past[:, -1], past_valid[:, -1]), {"registration": term}
+        drawn = self._drawn(maps[-1], offset, offset_before, past.finest[:, -1], past.valid[:, -1])
+        return drawn, {"registration": term}
 
     def steadiness(self) -> Tensor:
         """Return how little the background changes at each pixel (1, 1, H, W), 0..1."""
@@ -92,6 +93,17 @@ class NeuralTexture(Generator):
         """Sort the parameters by how fast they learn."""
         network = [*self.registration.parameters(), *self.trunk.parameters(), *self.refiners.parameters()]
         return {"network": network, "texture": list(self.atlas.parameters()), "plate": [self.plate.picture]}
+
+    def shape(self) -> dict[str, Any]:
+        """Return sizes, texels of a part, and doublings."""
+        sizes = {"height_px": self.height_px, "width_px": self.width_px}
+        return {**sizes, "texels": self.atlas.texels, "refiners": len(self.refiners)}
+
+    def old_parameters(self) -> list[nn.Parameter]:
+        """List the networks below the newest refiner; atlas and plate are new at every height."""
+        if not len(self.refiners):
+            return []
+        return [one for part in (self.registration, self.trunk, self.refiners[:-1]) for one in part.parameters()]
 
     def grown(self, plate: Plate, texels: int) -> "NeuralTexture":
         """Return a generator for higher pictures that starts with this one's picture.

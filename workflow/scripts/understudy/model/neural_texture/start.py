@@ -1,0 +1,70 @@
+"""Makes neural-texture generators: from footage, for a file's weights, from the stage before at half the height."""
+
+import logging
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+
+from understudy.dataset.batch import FrameTruth, SemanticMap
+from understudy.model.neural_texture.atlas import Atlas, unproject
+from understudy.model.neural_texture.net import NeuralTexture
+from understudy.model.neural_texture.plate import Plate, start_plate
+from understudy.model.neural_texture.registration import displaced, measured_on_plate
+from understudy.settings import ModelSettings
+
+logger = logging.getLogger(__name__)
+
+REGISTRATION_ROUNDS = 2  # a third moves nothing more that can be seen
+TEXEL_HEIGHT_PX = 128  # height to which settings.texels refers
+Frames = Sequence[tuple[SemanticMap, FrameTruth]]
+
+
+def start(frames: Frames, settings: ModelSettings) -> NeuralTexture:
+    """Make a generator that shows the footage's own colours before any training."""
+    plate = start_plate(*_stacked([truth for _, truth in frames]))
+    atlas = Atlas(atlas_texels(settings, plate.picture.shape[-2]), settings.latents)
+    generator = NeuralTexture(settings, atlas, plate)
+    with torch.no_grad():
+        _unproject_registered(atlas, plate.start[0], frames)
+    return generator
+
+
+def grow(generator: NeuralTexture, truths: Sequence[FrameTruth]) -> NeuralTexture:
+    """Make a generator for the greater height of `truths` that starts with the picture of `generator`."""
+    plate = start_plate(*_stacked(truths))
+    return generator.grown(plate, atlas_texels(generator.settings, plate.picture.shape[-2]))
+
+
+def blank(settings: ModelSettings, shape: Mapping[str, Any]) -> NeuralTexture:
+    """Make a generator of given numbers (see `NeuralTexture.shape`) for the weights of a file."""
+    size = shape["height_px"], shape["width_px"]
+    plate = Plate(torch.zeros(3, *size), torch.zeros(1, *size))
+    return NeuralTexture(settings, Atlas(shape["texels"], settings.latents), plate, shape["refiners"])
+
+
+def atlas_texels(settings: ModelSettings, height_px: int) -> int:
+    """Texels of a part each way at a picture's height."""
+    return max(8, round(settings.texels * height_px / TEXEL_HEIGHT_PX))
+
+
+def _unproject_registered(atlas: Atlas, plate: torch.Tensor, frames: Frames) -> None:
+    """Fill the atlas with the footage's colours; each round first moves the maps onto what the last one found."""
+    shown = [(semantic, truth.picture, truth.matte) for semantic, truth in frames]
+    atlas.colour.copy_(unproject(shown, atlas.texels))
+    for _ in range(REGISTRATION_ROUNDS):
+        offsets = [measured_on_plate(atlas(semantic), plate[None], *truth)[0] for semantic, *truth in shown]
+        logger.info("maps miss the texture by %.2f px on average", _mean_length(offsets, shown))
+        moved = ((displaced(one[0], by, by), *one[1:]) for one, by in zip(shown, offsets, strict=True))
+        atlas.colour.copy_(unproject(moved, atlas.texels))
+
+
+def _mean_length(offsets: Sequence[torch.Tensor], shown: Sequence[tuple]) -> float:
+    """Mean length on the person of offsets (1, 2, H, W), pixels."""
+    lengths = [float(by.norm(dim=1)[matte[:, 0] > 0.5].mean()) for by, (*_, matte) in zip(offsets, shown, strict=True)]
+    return sum(lengths) / len(lengths)
+
+
+def _stacked(truths: Sequence[FrameTruth]) -> tuple[torch.Tensor, torch.Tensor]:
+    """Join pictures (T, 3, H, W) and mattes (T, 1, H, W) of single frames."""
+    return torch.cat([one.picture for one in truths]), torch.cat([one.matte for one in truths])
