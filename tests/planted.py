@@ -12,6 +12,8 @@ from understudy.settings import (
     DatasetSettings,
     LossSettings,
     ModelSettings,
+    PerceptualSettings,
+    RolloutSettings,
     StageSettings,
     TrainingSettings,
 )
@@ -21,6 +23,7 @@ DATASET = DatasetSettings(held_out=0.2, gap_frames=2, surface="clipped")
 LOSSES = LossSettings(
     picture=1.0, gradient=0.5, person=4.0, matte=0.1, image_gan=0.05, image_features=0.5, temporal_difference=0.5,
     temporal_gan=0.05, temporal_features=0.5, flow=0.05, flow_warp=0.2, output_warp=0.1, mask=0.01, registration=0.05,
+    perceptual=0.0,
 )  # fmt: skip
 FULL = 255
 BLOCK = (0.2, 0.8, 0.4)  # top, bottom, width of the block, shares of the picture
@@ -29,15 +32,19 @@ BLOCK = (0.2, 0.8, 0.4)  # top, bottom, width of the block, shares of the pictur
 def stage(**changes) -> StageSettings:
     """A tiny stage that ends by steps."""
     usual = {
-        "name": "s0t0", "height_px": 32, "clip_frames": 1, "batch": 2, "steps": 4, "seconds": 0.0,
-        "learning_rate": 1e-3, "judges_from": 1.0,
+        "name": "s0t0", "height_px": 32, "clip_frames": 1, "batch": 2, "accumulate": 1, "steps": 4, "epochs": 0.0,
+        "seconds": 0.0, "learning_rate": 1e-3, "decay": "cosine", "decay_from": 0.5, "judges_from": 1.0, "freeze": 0.0,
+        "max_frames_backpropagate": 1, "rollout": RolloutSettings(frames=2, share=0.0),
     }  # fmt: skip
     return StageSettings(**(usual | changes))
 
 
 def training(row: StageSettings, **changes) -> TrainingSettings:
     """Training settings with one stage; nothing is saved on the way unless asked."""
-    usual = {"seed": 1, "precision": "float32", "save_seconds": 1e6, "preview_frames": 2, "losses": LOSSES}
+    usual = {
+        "seed": 1, "precision": "float32", "save_seconds": 1e6, "preview_frames": 2,
+        "perceptual": PerceptualSettings(weights="", sha256=""), "losses": LOSSES,
+    }  # fmt: skip
     return TrainingSettings(**(usual | changes), stages=(row,))
 
 

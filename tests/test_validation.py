@@ -1,5 +1,6 @@
 """A wrong configuration is refused before any job, in words that name the place and the cure."""
 
+import hashlib
 import re
 from copy import deepcopy
 from pathlib import Path
@@ -67,6 +68,11 @@ def stage(**values):
             SettingsError,
             r"S only grows",
         ),
+        (
+            changed(training={"stages": [], "grow": {"heights_px": [96]}}),
+            SettingsError,
+            r"Stage s0t0: height_px is 96",
+        ),
         (changed(pose={"smooth_frames": 4}), SettingsError, r"odd"),
         (
             changed(
@@ -77,6 +83,17 @@ def stage(**values):
             SettingsError,
             r"training.losses switches off every term",
         ),
+        (
+            changed(training={"losses": {"perceptual": 10}}),
+            SettingsError,
+            r"training.losses.perceptual is 10, but training.perceptual.weights names no file; write the path",
+        ),
+        (
+            changed(training={"losses": {"perceptual": 0.5}, "perceptual": {"weights": "nowhere/vgg19.pth"}}),
+            SettingsError,
+            r"a file that does not exist: nowhere/vgg19.pth",
+        ),
+        (changed(training={"perceptual": {"sha256": "dcbb9e9d"}}), SettingsError, r"training.perceptual.sha256"),
         (changed(performers={"eve": {"clips": ["adaa"]}}), ClipTableError, r"No clip 'adaa'.*did you mean 'ada'"),
         (changed(transfers=[{"performer": "adam", "driving": "ben"}]), SettingsError, r"No performer 'adam'"),
         (changed(transfers=[{"performer": "ada", "driving": "bob"}]), ClipTableError, r"No clip 'bob'"),
@@ -112,6 +129,24 @@ def test_stage_digest_follows_what_decides_the_result():
 
     saved = load_project(changed(training={"save_seconds": 7}), ROOT)
     assert saved.stage_digest("s1t1") == digests["s1t1"]
+
+
+def test_the_perceptual_file_stands_in_params_by_its_content(tmp_path):
+    file = tmp_path / "vgg19.pth"
+    file.write_bytes(b"weights")
+    off, on = ({"losses": {"perceptual": weight}, "perceptual": {"weights": str(file)}} for weight in (0, 10))
+    plain = load_project(DEMO, ROOT)
+    unused, used = (load_project(changed(training=training), ROOT) for training in (off, on))
+    assert unused.perceptual_weights() is None
+    assert unused.stage_training("s0t0") == plain.stage_training("s0t0"), "a file that is not read retrains nothing"
+    assert used.perceptual_weights() == str(file)
+    digest = hashlib.sha256(b"weights").hexdigest()
+    assert used.stage_training("s0t0")["perceptual"] == {"weights": str(file), "sha256": digest}
+
+    assert unused.stage_digest("s0t0") == plain.stage_digest("s0t0") != used.stage_digest("s0t0")
+    moved = file.rename(tmp_path / "moved.pth")
+    elsewhere = load_project(changed(training=on | {"perceptual": {"weights": str(moved)}}), ROOT)
+    assert elsewhere.stage_digest("s0t0") == used.stage_digest("s0t0"), "training goes on in the same state folder"
 
 
 def test_a_stage_gets_its_own_row_only():

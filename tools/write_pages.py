@@ -19,7 +19,9 @@ fails when it is out of date. Keys that are left out take their default; an unkn
 | key | type | range | default | meaning |
 |---|---|---|---|---|
 """
-
+SIGNS = {
+    "minimum": "≥", "exclusiveMinimum": ">", "maximum": "≤", "exclusiveMaximum": "<", "multipleOf": "multiple of",
+}  # fmt: skip
 
 FILES_HEAD = f"""# Files
 
@@ -48,11 +50,7 @@ def limits(rule: dict[str, Any]) -> str:
     """Put a key's range into a few signs."""
     if "enum" in rule:
         return ", ".join(str(value) or '""' for value in rule["enum"])
-    words = [
-        f"{sign} {rule[name]}"
-        for name, sign in (("minimum", "≥"), ("exclusiveMinimum", ">"), ("maximum", "≤"), ("multipleOf", "multiple of"))
-        if name in rule
-    ]
+    words = [f"{sign} {rule[name]}" for name, sign in SIGNS.items() if name in rule]
     return ", ".join(words)
 
 

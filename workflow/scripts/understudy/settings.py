@@ -101,6 +101,19 @@ class LossSettings:
     output_warp: float
     mask: float
     registration: float
+    perceptual: float
+
+
+@dataclass(frozen=True)
+class PerceptualSettings:
+    weights: str
+    sha256: str
+
+
+@dataclass(frozen=True)
+class RolloutSettings:
+    frames: int
+    share: float
 
 
 @dataclass(frozen=True)
@@ -109,10 +122,17 @@ class StageSettings:
     height_px: int
     clip_frames: int
     batch: int
+    accumulate: int
     steps: int
+    epochs: float
     seconds: float
     learning_rate: float
+    decay: str
+    decay_from: float
     judges_from: float
+    freeze: float
+    max_frames_backpropagate: int
+    rollout: RolloutSettings
 
 
 @dataclass(frozen=True)
@@ -121,6 +141,7 @@ class TrainingSettings:
     precision: str
     save_seconds: float
     preview_frames: int
+    perceptual: PerceptualSettings
     losses: LossSettings
     stages: tuple[StageSettings, ...]
 

@@ -17,6 +17,7 @@ from understudy.backends import list_backends
 from understudy.clips import read_clips
 from understudy.errors import BackendError, ClipTableError, SettingsError
 from understudy.project import Project, listed, nearest
+from understudy.stages import grown_stages
 
 BACKEND_FOLDERS = {
     "decode": "understudy.video.backends",
@@ -24,7 +25,7 @@ BACKEND_FOLDERS = {
     "surface": "understudy.semantics.surface_backends",
     "flow": "understudy.flow.backends",
 }
-_LOSSES_OF_ANY_FRAME = ("picture", "gradient", "matte", "flow", "flow_warp", "registration")
+_LOSSES_OF_ANY_FRAME = ("picture", "gradient", "matte", "flow", "flow_warp", "registration", "perceptual")
 
 
 def load_project(config: Mapping[str, Any], root: Path) -> Project:
@@ -45,6 +46,8 @@ def load_project(config: Mapping[str, Any], root: Path) -> Project:
     _check_backends(settings)
     _check_names(project)
     _check_stages(settings)
+    _check_surface(project)
+    _check_perceptual(project)
     _check_videos(project)
     return project
 
@@ -55,7 +58,15 @@ def complete(config: Mapping[str, Any]) -> dict[str, Any]:
     settings = json.loads(json.dumps(config))
     for error in sorted(jsonschema.Draft202012Validator(schema).iter_errors(settings), key=lambda error: error.path):
         raise SettingsError(_explain(error))
-    return _filled(settings, schema)
+    training = settings.get("training", {})
+    for limited in (*training.get("stages", []), *([training["grow"]] if "grow" in training else [])):
+        if limited.get("steps") or limited.get("epochs"):
+            limited.setdefault("seconds", 0)  # its default would end a stage that is counted otherwise
+    filled = _filled(settings, schema)
+    table = filled["training"]
+    grow = table.pop("grow")  # written out here, so that a job's params hold its row however the row was given
+    table["stages"] = table["stages"] or grown_stages(grow)
+    return filled
 
 
 @cache
@@ -110,6 +121,7 @@ def _expected(error: jsonschema.ValidationError) -> str:
         "minimum": "at least {}",
         "maximum": "at most {}",
         "exclusiveMinimum": "more than {}",
+        "exclusiveMaximum": "less than {}",
         "multipleOf": "a multiple of {}",
         "minItems": "at least {} entries",
         "minProperties": "at least {} entries",
@@ -178,8 +190,10 @@ def _check_stages(settings: Mapping[str, Any]) -> None:
                 f"Stage {name}: height_px {row['height_px']} is lower than in the stage before; S only grows."
             )
         before = row["height_px"]
-        if not row["steps"] and not row["seconds"]:
-            raise SettingsError(f"Stage {name} has neither steps nor seconds, so it would never end; set one of them.")
+        if not row["steps"] and not row["epochs"] and not row["seconds"]:
+            raise SettingsError(
+                f"Stage {name} has neither steps nor epochs nor seconds, so it would never end; set one of them."
+            )
     losses = settings["training"]["losses"]
     if not any(losses[name] for name in _LOSSES_OF_ANY_FRAME):
         raise SettingsError(
@@ -188,6 +202,42 @@ def _check_stages(settings: Mapping[str, Any]) -> None:
         )
     if settings["pose"]["smooth_frames"] % 2 == 0:
         raise SettingsError(f"pose.smooth_frames is {settings['pose']['smooth_frames']}, expected an odd number.")
+
+
+def _check_surface(project: Project) -> None:
+    """Refuse what stands on a surface where surface.backend gives none."""
+    settings = project.settings
+    if settings["surface"]["backend"] != "none":
+        return
+    if settings["model"]["generator"] == "neural_texture":
+        raise SettingsError(
+            "model.generator is 'neural_texture', which wears a texture on the body's surface, but surface.backend is "
+            "'none'; set surface.backend to body_model, or model.generator to vid2vid."
+        )
+    for performer, driving in project.transfers():
+        if project.transfer_rendering(performer, driving)["retarget"] == "body":
+            raise SettingsError(
+                f"The transfer of {driving} to {performer} is retargeted by 'body', which poses a fitted body, but "
+                "surface.backend is 'none'; set rendering.retarget (or the transfer's retarget) to global."
+            )
+
+
+def _check_perceptual(project: Project) -> None:
+    """Ask for the weights of the perceptual loss where it has a weight."""
+    path = project.perceptual_weights()
+    if path is None:
+        return
+    loss = project.settings["training"]["losses"]["perceptual"]
+    if not path:
+        raise SettingsError(
+            f"training.losses.perceptual is {loss:g}, but training.perceptual.weights names no file; write the path of "
+            "VGG-19's weights in torchvision's layout there (docs/settings.md), or set the loss to 0."
+        )
+    if not Path(path).is_file():
+        raise SettingsError(
+            f"training.perceptual.weights names a file that does not exist: {path} (relative paths start at the "
+            "working folder). Correct it, or set training.losses.perceptual to 0."
+        )
 
 
 def _check_videos(project: Project) -> None:

@@ -15,13 +15,15 @@ import torch
 from understudy.dataset.reader import Footage
 from understudy.dataset.windows import read_windows
 from understudy.errors import TrainingError
+from understudy.job import file_digest
 from understudy.layouts import open_file
 from understudy.model.build import grow_generator, load_generator, save_generator, start_generator
 from understudy.model.contract import Generator
 from understudy.settings import VERSIONS, DatasetSettings, ModelSettings, StageSettings, TrainingSettings
-from understudy.training.checkpoint import Progress, StateFolder, file_digest
+from understudy.training.checkpoint import Progress, StateFolder
+from understudy.training.perceptual import load_perceptual
 from understudy.training.preview import PreviewFrame, choose_frames, draw_preview, save_preview
-from understudy.training.schedule import Schedule, rate_share
+from understudy.training.schedule import Schedule, learning_rate
 from understudy.training.step import Moment, Team, train_step
 
 logger = logging.getLogger(__name__)
@@ -45,16 +47,22 @@ class Job:
     def stage(self) -> StageSettings:
         return self.training.stages[0]
 
+    @property
+    def perceptual(self) -> Path | None:
+        """Weights of the perceptual loss, where it has a weight."""
+        return Path(self.training.perceptual.weights) if self.training.losses.perceptual > 0 else None
+
     def manifest(self) -> dict[str, Any]:
         """Everything that decides the weights; how often is saved and shown does not."""
         training = asdict(self.training)
-        for name in ("save_seconds", "preview_frames"):
+        for name in ("save_seconds", "preview_frames", "perceptual"):
             training.pop(name)
         return {
             "versions": {room: VERSIONS[room] for room in ("model", "training")},
             "torch": torch.__version__,
             "data": file_digest(self.windows),
             "previous": file_digest(self.previous) if self.previous else None,
+            "perceptual": file_digest(self.perceptual) if self.perceptual else None,
             "model": asdict(self.model),
             "training": training,
             "dataset": asdict(self.dataset),
@@ -91,7 +99,6 @@ def train_stage(
     (stage,) = training.stages
     job = Job(windows, previous, model, training, dataset)
     manifest = job.manifest()
-    schedule = Schedule.of(stage)
     random = torch.Generator().manual_seed(training.seed)
     folder = StateFolder(state_folder, manifest)
     with (
@@ -102,7 +109,7 @@ def train_stage(
         footage.prepare()
         team = _make_team(job, footage)
         progress = folder.resume(team, random)
-        run = _Run(job, schedule, team, footage, random, progress, folder)
+        run = _Run(job, Schedule.of(stage, len(footage)), team, footage, random, progress, folder)
         shown = choose_frames(held_out, training.preview_frames)
         if progress.step:
             logger.info("%s: goes on from step %d, %.0f s of training", stage.name, progress.step, progress.seconds)
@@ -169,7 +176,7 @@ class _Run:
         judged = share >= stage.judges_from
         strides = self.team.strides if judged else ()
         batch = self.footage.sample(self.random, stage.batch, stage.clip_frames, strides).to(self.team.device)
-        moment = Moment(self.progress.step, stage.learning_rate * rate_share(share), judged)
+        moment = Moment(self.progress.step, learning_rate(stage, share), judged)
         figures = train_step(self.team, batch, self.job.training.losses, moment, self.random)
         self.progress.step += 1
         self.progress.seconds += time.monotonic() - started
@@ -190,8 +197,11 @@ class _Run:
 def _make_team(job: Job, footage: Footage) -> Team:
     """Start or grow the generator, and put judges beside it."""
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    sha256 = job.training.perceptual.sha256
+    perceptual = load_perceptual(job.perceptual, sha256) if job.perceptual else None
     generator = _make_generator(job, footage).to(device)
-    return Team(generator, _judged_strides(job), number_type(job.training.precision, device), seed=job.training.seed)
+    precision = number_type(job.training.precision, device)
+    return Team(generator, _judged_strides(job), precision, job.training.seed, perceptual)
 
 
 def _judged_strides(job: Job) -> tuple[int, ...]:
