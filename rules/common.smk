@@ -79,6 +79,12 @@ def final_weights(wildcards):
     return f"results/performers/{wildcards.performer}/{stage}/generator.safetensors"
 
 
+def perceptual_weights(wildcards):
+    """Return the weights of the perceptual loss, where it is on; their digest, not their date, stands for them."""
+    path = project.perceptual_weights()
+    return [ancient(path)] if path else []
+
+
 def stage_training(wildcards):
     return project.stage_training(wildcards.stage)
 

@@ -1,6 +1,7 @@
 """What every job shares: its log, and outputs that appear whole or not at all."""
 
 import ctypes
+import hashlib
 import logging
 import os
 import re
@@ -93,6 +94,12 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
         _sync_folder(path.parent)
     finally:
         beside.unlink(missing_ok=True)
+
+
+def file_digest(path: str | Path) -> str:
+    """SHA-256 of a file, 64 hex digits."""
+    with Path(path).open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def return_memory() -> None:

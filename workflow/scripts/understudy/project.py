@@ -6,13 +6,16 @@ from collections.abc import Iterable
 from copy import deepcopy
 from dataclasses import asdict
 from difflib import get_close_matches
+from functools import cache
 from typing import Any
 
 from understudy.clips import Clip
 from understudy.errors import ClipTableError, SettingsError
+from understudy.job import file_digest
 from understudy.settings import VERSIONS
 
-_OUTSIDE_THE_DIGEST = ("save_seconds", "preview_frames", "stages")  # they do not decide what is learnt
+# They do not decide what is learnt; but the perceptual file does, and the state's own manifest holds its digest.
+_OUTSIDE_THE_DIGEST = ("save_seconds", "preview_frames", "perceptual", "stages")
 
 
 class Project:
@@ -86,7 +89,20 @@ class Project:
         """Return the training section with this stage's row only, so that other rows never retrain it."""
         training = self.section("training")
         training["stages"] = [deepcopy(self.stages()[self._stage_place(stage)])]
+        training["perceptual"] = self._perceptual_in_use()
         return training
+
+    def perceptual_weights(self) -> str | None:
+        """Return the path of the perceptual loss's weights; None while the loss has no weight."""
+        training = self.settings["training"]
+        return training["perceptual"]["weights"] if training["losses"]["perceptual"] > 0 else None
+
+    def _perceptual_in_use(self) -> dict[str, str]:
+        """Return the perceptual section as what it reads: another file's content retrains, another date does not."""
+        path = self.perceptual_weights()
+        if path is None:
+            return {"weights": "", "sha256": ""}
+        return {"weights": path, "sha256": self.settings["training"]["perceptual"]["sha256"] or _digest(path)}
 
     def stage_minutes(self, stage: str) -> int:
         """Return the time to ask of a cluster, minutes: the stage's budget and as much again for start and saves."""
@@ -123,6 +139,11 @@ class Project:
         if stage not in names:
             raise SettingsError(f"No stage '{stage}' under training.stages; it has {listed(names)}.")
         return names.index(stage)
+
+
+@cache
+def _digest(path: str) -> str:
+    return file_digest(path)
 
 
 def nearest(wrong: Any, known: Iterable[Any]) -> str:
