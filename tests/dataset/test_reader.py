@@ -68,6 +68,39 @@ def test_a_run_starts_with_its_first_frame_repeated(windows):
     assert batch.truth[3].confidence.min() == 1
 
 
+def test_a_clip_comes_with_frames_that_lead_up_to_it(windows):
+    footage = Footage(windows, 32)
+    plain = footage.sample(torch.Generator().manual_seed(2), 4, 3)
+    batch = footage.sample(torch.Generator().manual_seed(2), 4, 3, lead=12)
+    assert plain.lead is None
+    assert torch.equal(batch.frames, plain.frames)  # the same clips as without
+    starts = torch.tensor([0, 30, 50])
+    first = batch.frames[:, 2].contiguous()
+    start = starts[torch.searchsorted(starts, first, right=True) - 1]
+    most = min(12, int((first - start).max()))
+    assert len(batch.lead) == most
+    wanted = first[:, None] + torch.arange(-most - 2, 0)
+    assert torch.equal(batch.lead.numbers, torch.maximum(wanted, start[:, None]))
+    assert torch.equal(batch.lead.inside, wanted >= start[:, None])
+    assert batch.lead.inside.any() and not batch.lead.inside.all()
+    steps = list(batch.lead)
+    assert len(steps) == most
+    (_, _, last), inside = steps[-1]
+    assert torch.equal(last.drawing, batch.maps[1].drawing)  # the lead ends where the clip's context does
+    assert torch.equal(inside, batch.past_valid[:, 1])
+
+
+def test_leading_frames_stay_with_their_clip(windows):
+    batch = Footage(windows, 32).sample(torch.Generator().manual_seed(2), 4, 3, lead=6)
+    for (whole, inside), (one, its) in zip(batch.lead, batch[2].lead, strict=True):
+        assert torch.equal(whole[2].part[2:3], one[2].part) and torch.equal(inside[2:3], its)
+
+
+def test_where_all_clips_start_their_runs_nothing_leads_up_to_them(windows):
+    batch = Footage(windows, 32).sample(torch.Generator().manual_seed(0), 2, 30, lead=9)
+    assert batch.lead is None
+
+
 def test_longer_clips_than_runs_are_refused(windows):
     with pytest.raises(TrainingError, match=r"clips of 31 frames.* has 30"):
         Footage(windows, 32).sample(torch.Generator(), 1, 31)

@@ -3,8 +3,8 @@
 Axes: B batch, H rows, W columns; P = samples * H and Q = samples * W, the surface's samples.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
 from typing import Self
 
 import torch
@@ -89,6 +89,46 @@ class FrameTruth(_Batch):
 
 
 @dataclass(frozen=True)
+class LeadIn:
+    """The L frames before each clip of a batch, read one by one as they are drawn: hundreds would fill the memory.
+
+    Before a run's start its first frame stands again, not to be counted as drawn.
+
+    Attributes:
+        numbers: (B, L + 2) int64, frames of the footage, two of context first.
+        inside: (B, L + 2) bool, False before the run's start.
+        kinds: of each clip's maps, B names.
+        read: joins the maps of frames (B,) of such kinds.
+        device: where the maps go.
+    """
+
+    numbers: Tensor
+    inside: Tensor
+    kinds: tuple[str, ...]
+    read: Callable[[Sequence[int], Sequence[str]], SemanticMap]
+    device: torch.device | str = "cpu"
+
+    def __len__(self) -> int:
+        """L."""
+        return self.numbers.shape[1] - 2
+
+    def __iter__(self) -> Iterator[tuple[list[SemanticMap], Tensor]]:
+        """Yield, for each of the L frames, maps t-2, t-1, t, and which clips have it, (B,) float32 0/1."""
+        maps = [self._map(0), self._map(1)]
+        for place in range(2, len(self) + 2):
+            maps = [*maps[-2:], self._map(place)]
+            yield maps, self.inside[:, place].float().to(self.device)
+
+    def __getitem__(self, item: int | slice) -> Self:
+        """Choose clips of the batch; one number keeps the axis B, with length 1."""
+        chosen = slice(item, item + 1 or None) if isinstance(item, int) else item
+        return replace(self, numbers=self.numbers[chosen], inside=self.inside[chosen], kinds=self.kinds[chosen])
+
+    def _map(self, place: int) -> SemanticMap:
+        return self.read(self.numbers[:, place].tolist(), self.kinds).to(self.device)
+
+
+@dataclass(frozen=True)
 class ClipBatch:
     """B short clips: two context frames, then the T frames that are drawn.
 
@@ -101,6 +141,7 @@ class ClipBatch:
         past_valid: (B, 2) float32, 1 where context frame 0, 1 is a frame of its own, not the repeated first one.
         frames: (B, T + 2) int64, number of each frame in the footage (unique over its clips).
         far: optical flows over longer strides: stride -> T + 2 pairs as `strided` returns them.
+        lead: frames before the clip from which its own past is drawn; None takes the footage for its past.
     """
 
     maps: list[SemanticMap]
@@ -108,6 +149,7 @@ class ClipBatch:
     past_valid: Tensor
     frames: Tensor
     far: Mapping[int, list[tuple[Tensor, Tensor]]] = field(default_factory=dict)
+    lead: LeadIn | None = None
 
     def __len__(self) -> int:
         return len(self.past_valid)
@@ -125,6 +167,7 @@ class ClipBatch:
             self.past_valid.to(device),
             self.frames.to(device),
             {stride: [(flow.to(device), trust.to(device)) for flow, trust in far] for stride, far in self.far.items()},
+            replace(self.lead, device=device) if self.lead else None,
         )
 
     def __getitem__(self, item: int | slice) -> Self:
@@ -136,6 +179,7 @@ class ClipBatch:
             self.past_valid[chosen],
             self.frames[chosen],
             {stride: [(flow[chosen], trust[chosen]) for flow, trust in far] for stride, far in self.far.items()},
+            self.lead[chosen] if self.lead else None,
         )
 
     def strided(self, t: int, stride: int) -> tuple[Tensor, Tensor]:

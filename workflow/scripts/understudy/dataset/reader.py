@@ -13,7 +13,7 @@ from typing import Self
 import numpy as np
 import torch
 
-from understudy.dataset.batch import ClipBatch, FrameTruth, SemanticMap
+from understudy.dataset.batch import ClipBatch, FrameTruth, LeadIn, SemanticMap
 from understudy.dataset.maps import (
     CompactMap,
     Figure,
@@ -132,7 +132,7 @@ class Footage:
         )  # fmt: skip
 
     def sample(
-        self, generator: torch.Generator, batch: int, clip_frames: int, strides: Sequence[int] = ()
+        self, generator: torch.Generator, batch: int, clip_frames: int, strides: Sequence[int] = (), lead: int = 0
     ) -> ClipBatch:
         """Draw clips by chance: every clip of T frames within a run is as likely as any other.
 
@@ -144,6 +144,7 @@ class Footage:
             batch: B.
             clip_frames: T.
             strides: longer strides whose optical flows are wanted, beside 1.
+            lead: most frames before each clip that are to be drawn first; they stay within the clip's run.
 
         Raises:
             TrainingError: no run has T frames, or a stride is not in flow.h5.
@@ -161,7 +162,8 @@ class Footage:
         offsets = drawn - (ends - places)[runs]  # (B,), first drawn frame within its run
         within = np.maximum(offsets[:, None] + np.arange(-2, clip_frames), 0)  # (B, T + 2)
         past_valid = np.stack([offsets >= 2, offsets >= 1], 1)  # (B, 2)
-        return self._clip_batch(self._starts[runs][:, None] + within, past_valid, kinds, strides)
+        clips = self._clip_batch(self._starts[runs][:, None] + within, past_valid, kinds, strides)
+        return replace(clips, lead=self._lead_in(self._starts[runs], offsets, kinds, lead))
 
     def play(self, run: Run, surface: str | None = None) -> Iterator[tuple[SemanticMap, FrameTruth]]:
         """Yield map and truth of each frame of a run in order, B = 1.
@@ -208,6 +210,20 @@ class Footage:
                 if stride != 1
             },
         )
+
+    def _lead_in(self, starts: np.ndarray, offsets: np.ndarray, kinds: list[int], frames: int) -> LeadIn | None:
+        """Name the frames before clips that begin `offsets` (B,) behind their runs' `starts` (B,); None without any."""
+        frames = min(frames, int(offsets.max()))
+        if frames == 0:
+            return None
+        within = offsets[:, None] + np.arange(-frames - 2, 0)  # (B, L + 2)
+        numbers = torch.from_numpy(starts[:, None] + np.maximum(within, 0))
+        names = tuple(self.surfaces[kind] for kind in kinds)
+        return LeadIn(numbers, torch.from_numpy(within >= 0), names, self._maps)
+
+    def _maps(self, numbers: Sequence[int], kinds: Sequence[str]) -> SemanticMap:
+        """Join the maps of frames, each of its kind."""
+        return join_maps([self._frame(number).maps[kind] for number, kind in zip(numbers, kinds, strict=True)])
 
     def _frame(self, number: int) -> PreparedFrame:
         """Take a frame from memory or prepare it."""
