@@ -74,6 +74,12 @@ def previous_weights(wildcards):
     )
 
 
+def warm_weights(wildcards):
+    """Return another performer's weights that a first stage starts from, where the configuration names any."""
+    path = project.warm_weights(wildcards.performer, wildcards.stage)
+    return [path] if path else []
+
+
 def final_weights(wildcards):
     stage = project.last_stage()
     return f"results/performers/{wildcards.performer}/{stage}/generator.safetensors"

@@ -3,6 +3,7 @@ rule train_stage:
     input:
         windows="results/performers/{performer}/windows.h5",
         previous=previous_weights,
+        warm=warm_weights,
         perceptual=perceptual_weights,
     output:
         weights="results/performers/{performer}/{stage}/generator.safetensors",

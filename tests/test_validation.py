@@ -99,6 +99,36 @@ def stage(**values):
         (changed(transfers=[{"performer": "ada", "driving": "bob"}]), ClipTableError, r"No clip 'bob'"),
         (changed(transfers=[{"performer": "ada", "driving": "ben"}] * 2), SettingsError, r"twice"),
         (changed(clips="config/nowhere.tsv"), ClipTableError, r"does not exist"),
+        (changed(surface={"backend": "none"}), SettingsError, r"'neural_texture', which wears a texture"),
+        (
+            changed(
+                surface={"backend": "none"},
+                model={"generator": "vid2vid"},
+                transfers=[{"performer": "ada", "driving": "ben"}],
+            ),
+            SettingsError,
+            r"transfer of ben to ada is retargeted by 'body'.*set rendering.retarget",
+        ),
+        (
+            changed(performers={"ada": {"clips": ["ada"], "warm_start": "bem"}, "ben": {"clips": ["ben"]}}),
+            SettingsError,
+            r"performers.ada.warm_start is 'bem'.*did you mean 'ben'",
+        ),
+        (
+            changed(
+                performers={
+                    "ada": {"clips": ["ada"], "warm_start": "ben"},
+                    "ben": {"clips": ["ben"], "warm_start": "ada"},
+                }
+            ),
+            SettingsError,
+            r"circle: ada from ben from ada",
+        ),
+        (
+            changed(performers={"ada": {"clips": ["ada"], "warm_start": "nowhere.safetensors"}}),
+            SettingsError,
+            r"file that does not exist: nowhere.safetensors",
+        ),
         ({}, SettingsError, r"--configfile"),
     ],
 )

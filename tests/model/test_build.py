@@ -1,10 +1,12 @@
+from dataclasses import replace
+
 import pytest
 import torch
 from torch.nn import functional
 
 from planted import MODEL, planted_frame
 from understudy.errors import TrainingError
-from understudy.model.build import grow_generator, load_generator, read_facts, save_generator, start_generator
+from understudy.model.build import grow_generator, load_generator, read_facts, save_generator, start_generator, warm_up
 from understudy.model.contract import Past
 
 LEFTS = [2 + 1.3 * number for number in range(10)]
@@ -85,3 +87,24 @@ def test_broken_and_foreign_files_are_refused(tmp_path):
         load_generator(broken)
     with pytest.raises(TrainingError, match="readable"):
         load_generator(tmp_path / "missing.safetensors")
+
+
+def test_warm_start_carries_the_networks_and_nothing_of_the_person(tmp_path, caplog):
+    save_generator(tmp_path / "other.safetensors", taught(), {})
+    other = load_generator(tmp_path / "other.safetensors")
+    fresh = start_generator([planted_frame(left + 1) for left in LEFTS], MODEL, seed=2)
+    person = {name: value.clone() for name, value in fresh.state_dict().items() if name.split(".")[0] in fresh.personal}
+    with caplog.at_level("INFO"):
+        warm_up(fresh, tmp_path / "other.safetensors")
+    for name, value in fresh.state_dict().items():
+        assert torch.equal(value, person[name] if name in person else other.state_dict()[name])
+    assert person
+    assert "carried over registration" in caplog.text and "trunk" in caplog.text
+    assert "atlas" in caplog.text.split("own footage")[1]
+
+
+def test_warm_start_from_another_kind_is_refused(tmp_path):
+    save_generator(tmp_path / "other.safetensors", taught(), {})
+    other = replace(MODEL, generator="vid2vid")
+    with pytest.raises(TrainingError, match=r"No layer of .* fits a vid2vid of width 8"):
+        warm_up(start_generator([planted_frame(4.0)], other, seed=1), tmp_path / "other.safetensors")

@@ -1,11 +1,14 @@
 """The contract that every surface backend is held to, and how near the embedded one comes to the truth."""
 
+import shutil
+
+import h5py
 import numpy as np
 import pytest
 
 from understudy.backends import list_backends, load_backend
 from understudy.body.fit import BodyShape
-from understudy.errors import LayoutError
+from understudy.errors import BackendError, LayoutError
 from understudy.layouts import describe, open_file
 from understudy.semantics.pose import estimate_pose
 from understudy.semantics.surface import BACKENDS, check_surface, estimate_surface
@@ -37,8 +40,27 @@ def test_backend_keeps_the_contract(name, samples, tiny_clip, tiny_pose):
             check_surface(surface, backend, frames, samples, number)
             assert surface.valid
             assert not surface.uv[surface.part == 0].any()
-            assert (surface.part > 0).mean() == pytest.approx((surface.matte > 127).mean(), rel=0.15)
+            if name != "none":
+                assert (surface.part > 0).mean() == pytest.approx((surface.matte > 127).mean(), rel=0.15)
     assert isinstance(backend.attributes(), dict)
+
+
+def test_no_surface_keeps_the_pose_matte(tiny_clip, tiny_pose):
+    backend = load_backend(BACKENDS, "none")(SurfaceSettings("none", 2, 0.05))
+    with Frames(tiny_clip.frames) as frames, open_file(tiny_pose, "pose") as pose:
+        for number, surface in enumerate(backend(frames, pose)):
+            assert not surface.part.any()
+            np.testing.assert_array_equal(surface.matte, pose["matte"][number])
+
+
+def test_no_surface_without_a_matte_is_refused(tiny_clip, tiny_pose, tmp_path):
+    bare = tmp_path / "pose.h5"
+    shutil.copy(tiny_pose, bare)
+    with h5py.File(bare, "r+") as file:
+        del file["matte"]
+    with pytest.raises(BackendError, match="holds no matte"):
+        estimate_surface(tiny_clip.frames, bare, tmp_path / "surface.h5", SurfaceSettings("none", 2, 0.05))
+    assert not (tmp_path / "surface.h5").exists()
 
 
 @pytest.mark.slow

@@ -14,6 +14,7 @@ with job_log(snakemake.log[0]):
     train_stage(
         windows=Path(snakemake.input.windows),
         previous=next(map(Path, snakemake.input.previous), None),
+        warm=next(map(Path, snakemake.input.warm), None),
         weights=Path(snakemake.output.weights),
         state_folder=Path(snakemake.params.state),
         model=from_params(ModelSettings, snakemake.params.model),

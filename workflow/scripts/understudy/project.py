@@ -17,6 +17,8 @@ from understudy.settings import VERSIONS
 # They do not decide what is learnt; but the perceptual file does, and the state's own manifest holds its digest.
 _OUTSIDE_THE_DIGEST = ("save_seconds", "preview_frames", "perceptual", "stages")
 
+FIRST_LEVELS = 2  # sizes at which a patch judge of the first height looks; Source: Wang et al., pix2pixHD, CVPR 2018
+
 
 class Project:
     """A checked configuration and its clip table."""
@@ -57,6 +59,15 @@ class Project:
             raise SettingsError(f"No performer '{performer}' under `performers`; it has {listed(self.performers())}.")
         return list(self.settings["performers"][performer]["clips"])
 
+    def warm_weights(self, performer: str, stage: str) -> str | None:
+        """Return the weights of another performer that a first stage starts from; None where there are none."""
+        other = self.settings["performers"].get(performer, {}).get("warm_start", "")
+        if not other or self.stage_before(stage) is not None:
+            return None
+        if other.endswith(".safetensors"):
+            return other
+        return f"results/performers/{other}/{self.last_stage()}/generator.safetensors"
+
     def transfers(self) -> list[tuple[str, str]]:
         return [(row["performer"], row["driving"]) for row in self.settings["transfers"]]
 
@@ -90,7 +101,16 @@ class Project:
         training = self.section("training")
         training["stages"] = [deepcopy(self.stages()[self._stage_place(stage)])]
         training["perceptual"] = self._perceptual_in_use()
+        training["judges"]["levels"] = self._judge_levels(stage)
         return training
+
+    def _judge_levels(self, stage: str) -> int:
+        """Return the sizes at which judges look; left open, the patch judge gains one each time the height doubles."""
+        judges = self.settings["training"]["judges"]
+        if judges["levels"] or judges["kind"] != "patch":
+            return judges["levels"]
+        heights = [row["height_px"] for row in self.stages()]
+        return FIRST_LEVELS + max(0, (heights[self._stage_place(stage)] // heights[0]).bit_length() - 1)
 
     def perceptual_weights(self) -> str | None:
         """Return the path of the perceptual loss's weights; None while the loss has no weight."""

@@ -47,6 +47,7 @@ def load_project(config: Mapping[str, Any], root: Path) -> Project:
     _check_names(project)
     _check_stages(settings)
     _check_surface(project)
+    _check_warm_starts(project)
     _check_perceptual(project)
     _check_videos(project)
     return project
@@ -220,6 +221,30 @@ def _check_surface(project: Project) -> None:
                 f"The transfer of {driving} to {performer} is retargeted by 'body', which poses a fitted body, but "
                 "surface.backend is 'none'; set rendering.retarget (or the transfer's retarget) to global."
             )
+
+
+def _check_warm_starts(project: Project) -> None:
+    """Hold every warm start to a performer or a file that is there, and refuse circles."""
+    others = {name: row["warm_start"] for name, row in project.settings["performers"].items()}
+    for name, other in others.items():
+        if other.endswith(".safetensors"):
+            if not Path(other).is_file():
+                raise SettingsError(
+                    f"performers.{name}.warm_start names a file that does not exist: {other} (relative paths start at "
+                    "the working folder). Correct it, or remove it to start from chance."
+                )
+            continue
+        seen = [name]
+        while other and not other.endswith(".safetensors"):
+            if other not in others:
+                raise SettingsError(
+                    f"performers.{seen[-1]}.warm_start is '{other}', which is no performer"
+                    f"{nearest(other, others)}; there are {listed(others)}. A file's name ends in .safetensors."
+                )
+            seen.append(other)
+            if other in seen[:-1]:
+                raise SettingsError(f"Warm starts go round in a circle: {' from '.join(seen)}; remove one of them.")
+            other = others[other]
 
 
 def _check_perceptual(project: Project) -> None:

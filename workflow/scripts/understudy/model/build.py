@@ -1,7 +1,9 @@
 """Makes generators of every kind: from footage, from a file, from the stage before at a greater height."""
 
 import json
-from collections.abc import Mapping, Sequence
+import logging
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from types import ModuleType
@@ -18,6 +20,8 @@ from understudy.model.contract import Generator
 from understudy.model.neural_texture import start as neural_texture
 from understudy.model.vid2vid import start as vid2vid
 from understudy.settings import ModelSettings, from_params
+
+logger = logging.getLogger(__name__)
 
 FORMAT = 1  # of the weight file; raised when older files can no longer be read
 KINDS: dict[str, ModuleType] = {"neural_texture": neural_texture, "vid2vid": vid2vid}  # each has start, grow, blank
@@ -42,6 +46,32 @@ def grow_generator(generator: Generator, truths: Sequence[FrameTruth], seed: int
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         return KINDS[generator.settings.generator].grow(generator, truths)
+
+
+def warm_up(generator: Generator, weights: Path) -> None:
+    """Start a generator's networks from another performer's; logs which layers carry over and which do not.
+
+    A layer carries over where name and shape are the same; what belongs to a person never does.
+
+    Raises:
+        TrainingError: the file is broken, or nothing in it fits.
+    """
+    other = load_generator(weights).state_dict()
+    own = generator.state_dict()
+    fitting = {
+        name: value
+        for name, value in other.items()
+        if name in own and own[name].shape == value.shape and name.split(".")[0] not in generator.personal
+    }
+    if not fitting:
+        raise TrainingError(
+            f"No layer of {weights} fits a {generator.settings.generator} of width {generator.settings.width}; "
+            "warm_start needs a performer trained with the same model section."
+        )
+    generator.load_state_dict(own | fitting)
+    logger.info("warm start from %s: carried over %s", weights, _counted(fitting))
+    left = {name for name in own if name not in fitting}
+    logger.info("made from the own footage or by chance: %s", _counted(left) if left else "nothing")
 
 
 def save_generator(path: Path, generator: Generator, facts: Mapping[str, Any]) -> None:
@@ -80,6 +110,12 @@ def load_generator(weights: Path) -> Generator:
     generator = KINDS[settings.generator].blank(settings, shape)
     generator.load_state_dict(values)
     return generator.eval().requires_grad_(False)
+
+
+def _counted(names: Iterable[str]) -> str:
+    """List the first words of weights' names, with how many weights each has."""
+    counts = Counter(name.split(".")[0] for name in names)
+    return ", ".join(f"{part} ({count} tensors)" for part, count in sorted(counts.items()))
 
 
 def read_facts(weights: Path) -> dict[str, Any]:

@@ -95,11 +95,13 @@ class Generator(ABC, nn.Module):
     Attributes:
         height_px, width_px: size of the pictures it draws, pixels.
         scales: heights at which it draws a picture and keeps a past of its own, each twice the one before.
+        personal: first words of the names of weights that belong to one person, never carried to another.
     """
 
     height_px: int
     width_px: int
     scales: int = 1
+    personal: tuple[str, ...] = ()
 
     @abstractmethod
     def forward(self, maps: Sequence[SemanticMap], past: Past) -> Composition:

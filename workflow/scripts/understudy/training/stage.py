@@ -17,10 +17,12 @@ from understudy.dataset.windows import read_windows
 from understudy.errors import TrainingError
 from understudy.job import file_digest
 from understudy.layouts import open_file
-from understudy.model.build import grow_generator, load_generator, save_generator, start_generator
+from understudy.model.build import grow_generator, load_generator, save_generator, start_generator, warm_up
 from understudy.model.contract import Generator
 from understudy.settings import VERSIONS, DatasetSettings, ModelSettings, StageSettings, TrainingSettings
 from understudy.training.checkpoint import Progress, StateFolder
+from understudy.training.judging import judged_crops
+from understudy.training.journal import Journal
 from understudy.training.perceptual import load_perceptual
 from understudy.training.preview import PreviewFrame, choose_frames, draw_preview, save_preview
 from understudy.training.schedule import Schedule, learning_rate
@@ -39,6 +41,7 @@ class Job:
 
     windows: Path
     previous: Path | None
+    warm: Path | None
     model: ModelSettings
     training: TrainingSettings
     dataset: DatasetSettings
@@ -62,6 +65,7 @@ class Job:
             "torch": torch.__version__,
             "data": file_digest(self.windows),
             "previous": file_digest(self.previous) if self.previous else None,
+            "warm": file_digest(self.warm) if self.warm else None,
             "perceptual": file_digest(self.perceptual) if self.perceptual else None,
             "model": asdict(self.model),
             "training": training,
@@ -78,6 +82,7 @@ def train_stage(
     training: TrainingSettings,
     dataset: DatasetSettings,
     threads: int,
+    warm: Path | None = None,
 ) -> None:
     """Train one stage and write its weights.
 
@@ -90,6 +95,7 @@ def train_stage(
         training: losses, seed, precision, and the row of this stage alone.
         dataset: which maps train.
         threads: CPU threads.
+        warm: another performer's weights, whose networks a first stage starts from.
 
     Raises:
         TrainingError: the stage cannot start, or a loss is not finite.
@@ -97,7 +103,7 @@ def train_stage(
     """
     torch.set_num_threads(threads)
     (stage,) = training.stages
-    job = Job(windows, previous, model, training, dataset)
+    job = Job(windows, previous, warm, model, training, dataset)
     manifest = job.manifest()
     random = torch.Generator().manual_seed(training.seed)
     folder = StateFolder(state_folder, manifest)
@@ -109,16 +115,18 @@ def train_stage(
         footage.prepare()
         team = _make_team(job, footage)
         progress = folder.resume(team, random)
-        run = _Run(job, Schedule.of(stage, len(footage)), team, footage, random, progress, folder)
+        schedule = Schedule.of(stage, len(footage))
         shown = choose_frames(held_out, training.preview_frames)
-        if progress.step:
-            logger.info("%s: goes on from step %d, %.0f s of training", stage.name, progress.step, progress.seconds)
-        else:
-            run.show(shown)
-        run.train(shown)
-        psnr = run.show(shown)
-    facts = {**manifest, "stage": stage.name, "step": progress.step, "seconds": progress.seconds, "person_psnr": psnr}
-    save_generator(weights, team.average, facts)
+        with Journal(weights.parent, state_folder, stage, schedule, progress) as journal:
+            run = _Run(job, schedule, team, footage, random, progress, folder, journal)
+            if progress.step:
+                logger.info("%s: goes on from step %d, %.0f s of training", stage.name, progress.step, progress.seconds)
+            else:
+                run.show(shown)
+            run.train(shown)
+            psnr = run.show(shown)
+            facts = {"stage": stage.name, "step": progress.step, "seconds": progress.seconds, "person_psnr": psnr}
+            save_generator(weights, team.average, {**manifest, **facts})
     logger.info("%s: %d steps in %.0f s, wrote %s", stage.name, progress.step, progress.seconds, weights)
 
 
@@ -133,6 +141,7 @@ class _Run:
     random: torch.Generator
     progress: Progress
     folder: StateFolder
+    journal: Journal
 
     def train(self, shown: list[PreviewFrame]) -> None:
         """Step until the schedule ends; save, show and report on the way."""
@@ -167,6 +176,7 @@ class _Run:
         save_preview(self.folder.folder / f"preview-{step:08d}.png", preview)
         what = "the start, texture on plate" if step == 0 and self.job.previous is None else f"step {step}"
         logger.info("%s: %s, person %.2f dB on %d held-out frames", self.job.stage.name, what, preview.psnr, len(shown))
+        self.journal.show(preview)
         return preview.psnr
 
     def _step(self) -> dict[str, float]:
@@ -180,9 +190,11 @@ class _Run:
         figures = train_step(self.team, batch, self.job.training.losses, moment, self.random)
         self.progress.step += 1
         self.progress.seconds += time.monotonic() - started
+        self.journal.learn(figures)
         return figures
 
     def _report(self, figures: dict[str, float], rate: float) -> None:
+        self.journal.report(rate, learning_rate(self.job.stage, self.share))
         listed = " ".join(f"{name} {value:.4f}" for name, value in figures.items())
         logger.info(
             "%s: step %d, %.2f steps/s, %.0f s left, %s",
@@ -201,7 +213,15 @@ def _make_team(job: Job, footage: Footage) -> Team:
     perceptual = load_perceptual(job.perceptual, sha256) if job.perceptual else None
     generator = _make_generator(job, footage).to(device)
     precision = number_type(job.training.precision, device)
-    return Team(generator, _judged_strides(job), precision, job.training.seed, perceptual)
+    return Team(
+        generator,
+        _judged_strides(job),
+        precision,
+        job.training.seed,
+        perceptual,
+        judging=job.training.judges,
+        crops=judged_crops(job.training.losses),
+    )
 
 
 def _judged_strides(job: Job) -> tuple[int, ...]:
@@ -220,7 +240,10 @@ def _make_generator(job: Job, footage: Footage) -> Generator:
         TrainingError: the stage before has other model settings or does not fit the height.
     """
     if job.previous is None:
-        return start_generator(list(footage.spread(START_FRAMES)), job.model, job.training.seed)
+        generator = start_generator(list(footage.spread(START_FRAMES)), job.model, job.training.seed)
+        if job.warm is not None:
+            warm_up(generator, job.warm)
+        return generator
     generator = load_generator(job.previous).requires_grad_(True).train()
     if generator.settings != job.model:
         raise TrainingError(

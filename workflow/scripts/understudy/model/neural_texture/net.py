@@ -36,6 +36,8 @@ FLOW_SHARE = 0.01  # of the picture's height: a residual flow of 1
 class NeuralTexture(Generator):
     """raw = matte * texture + (1 - matte) * plate + residual, joined with the past by `compose`."""
 
+    personal = ("atlas", "plate")
+
     def __init__(self, settings: ModelSettings, atlas: Atlas, plate: Plate, refiners: int = 0):
         """
         Args:
