@@ -19,6 +19,7 @@ from understudy.model.contract import CONTEXT, Composition, Generator, Past
 from understudy.training.losses import person_weight
 
 LEAD = 2  # frames drawn before a preview frame, so that it has a past of the generator's own
+ROWS = ("footage", "final", "raw", "mask")  # of a preview picture, from top to bottom
 
 
 @dataclass(frozen=True)
