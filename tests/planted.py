@@ -10,6 +10,7 @@ from understudy.dataset.windows import ClipFiles, index_windows
 from understudy.layouts import create
 from understudy.settings import (
     DatasetSettings,
+    JudgeSettings,
     LossSettings,
     ModelSettings,
     PerceptualSettings,
@@ -23,8 +24,9 @@ DATASET = DatasetSettings(held_out=0.2, gap_frames=2, surface="clipped")
 LOSSES = LossSettings(
     picture=1.0, gradient=0.5, person=4.0, matte=0.1, image_gan=0.05, image_features=0.5, temporal_difference=0.5,
     temporal_gan=0.05, temporal_features=0.5, flow=0.05, flow_warp=0.2, output_warp=0.1, mask=0.01, registration=0.05,
-    perceptual=0.0,
+    perceptual=0.0, face_gan=0.0, face_features=0.0, hand_gan=0.0, hand_features=0.0,
 )  # fmt: skip
+JUDGES = JudgeSettings(kind="compact", levels=0, width=0, gan="least_squares", frames="last", sparse=False)
 FULL = 255
 BLOCK = (0.2, 0.8, 0.4)  # top, bottom, width of the block, shares of the picture
 
@@ -43,7 +45,7 @@ def training(row: StageSettings, **changes) -> TrainingSettings:
     """Training settings with one stage; nothing is saved on the way unless asked."""
     usual = {
         "seed": 1, "precision": "float32", "save_seconds": 1e6, "preview_frames": 2,
-        "perceptual": PerceptualSettings(weights="", sha256=""), "losses": LOSSES,
+        "perceptual": PerceptualSettings(weights="", sha256=""), "judges": JUDGES, "losses": LOSSES,
     }  # fmt: skip
     return TrainingSettings(**(usual | changes), stages=(row,))
 

@@ -6,8 +6,10 @@ from understudy.training.losses import (
     feature_distance,
     flow_distance,
     gradient_distance,
-    judge_error,
-    judge_wish,
+    hinge_error,
+    hinge_wish,
+    least_squares_error,
+    least_squares_wish,
     mask_share,
     person_weight,
     picture_distance,
@@ -57,18 +59,36 @@ def test_gradient_distance_sees_slopes_and_not_levels():
     assert gradient_distance((columns() * 3).transpose(2, 3), columns().transpose(2, 3), ONES) == pytest.approx(0.2)
 
 
-def test_judge_terms():
-    real = Verdict(torch.tensor([[[[1.0, 0.5]]]]), [torch.tensor([1.0, 1.0]), torch.tensor([0.0])])
-    drawn = Verdict(torch.tensor([[[[0.0, 0.5]]]]), [torch.tensor([1.0, 2.0]), torch.tensor([3.0])])
-    assert judge_wish(drawn) == pytest.approx((1 + 0.25) / 2)
-    assert judge_error(real, drawn) == pytest.approx(0.5 * (0.25 / 2 + 0.25 / 2))
-    assert feature_distance(drawn, real) == pytest.approx((0.5 + 3) / 2)
+def verdict(*levels: list[torch.Tensor]) -> Verdict:
+    """A verdict that has features only."""
+    return Verdict(scores=(), features=tuple(tuple(layers) for layers in levels))
+
+
+def test_least_squares():
+    real, drawn = torch.tensor([1.0, 0.5]), torch.tensor([0.0, 0.5])
+    assert least_squares_wish(drawn) == pytest.approx((1 + 0.25) / 2)
+    assert least_squares_error(real, drawn) == pytest.approx(0.5 * (0.25 / 2 + 0.25 / 2))
+    assert least_squares_error(torch.ones(2), torch.zeros(2)) == 0
+
+
+def test_hinge():
+    real, drawn = torch.tensor([3.0, 0.5]), torch.tensor([-0.5, -4.0])
+    assert hinge_wish(drawn) == pytest.approx(4.5 / 2)
+    assert hinge_error(real, drawn) == pytest.approx(0.5 * (0.5 / 2 + 0.5 / 2))
+    assert hinge_error(torch.ones(2), -torch.ones(2)) == 0
+
+
+def test_feature_matching_is_averaged_over_layers_and_the_judges_own_levels():
+    real = [torch.tensor([1.0, 1.0]), torch.tensor([0.0])]
+    drawn = [torch.tensor([1.0, 2.0]), torch.tensor([3.0])]
+    assert feature_distance(verdict(drawn), verdict(real)) == pytest.approx((0.5 + 3) / 2)
+    assert feature_distance(verdict(drawn, drawn), verdict(real, real)) == pytest.approx((0.5 + 3) / 2)
+    assert feature_distance(verdict(drawn, real), verdict(real, real)) == pytest.approx((0.5 + 3) / 4)
 
 
 def test_feature_matching_teaches_only_the_drawn_side():
     drawn, real = torch.ones(3, requires_grad=True), torch.zeros(3, requires_grad=True)
-    score = torch.zeros(1)
-    feature_distance(Verdict(score, [drawn]), Verdict(score, [real])).backward()
+    feature_distance(verdict([drawn]), verdict([real])).backward()
     assert drawn.grad.abs().sum() > 0
     assert real.grad is None
 

@@ -61,7 +61,7 @@ def test_without_judges_they_stay_as_they_are():
 def test_the_generator_teaches_no_judge_and_no_judge_the_generator(monkeypatch):
     team, clip = new_team(), planted_clip(clip_frames=2)
     at_judges: list[list] = []
-    usual = stepping._update_judges
+    usual = stepping._teach_judges
 
     def watched(team, loss):
         at_judges.append([one.grad for one in team.judges.parameters()])
@@ -71,7 +71,7 @@ def test_the_generator_teaches_no_judge_and_no_judge_the_generator(monkeypatch):
         assert all(torch.equal(one, two) for one, two in zip(before, after, strict=True))
         return result
 
-    monkeypatch.setattr(stepping, "_update_judges", watched)
+    monkeypatch.setattr(stepping, "_teach_judges", watched)
     judges = values(team.judges)
     train_step(team, clip, LOSSES, JUDGED, random())
     assert at_judges and all(gradient is None for gradient in at_judges[0])

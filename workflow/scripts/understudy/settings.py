@@ -102,12 +102,26 @@ class LossSettings:
     mask: float
     registration: float
     perceptual: float
+    face_gan: float
+    face_features: float
+    hand_gan: float
+    hand_features: float
 
 
 @dataclass(frozen=True)
 class PerceptualSettings:
     weights: str
     sha256: str
+
+
+@dataclass(frozen=True)
+class JudgeSettings:
+    kind: str
+    levels: int
+    width: int
+    gan: str
+    frames: str
+    sparse: bool
 
 
 @dataclass(frozen=True)
@@ -142,6 +156,7 @@ class TrainingSettings:
     save_seconds: float
     preview_frames: int
     perceptual: PerceptualSettings
+    judges: JudgeSettings
     losses: LossSettings
     stages: tuple[StageSettings, ...]
 

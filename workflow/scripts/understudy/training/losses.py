@@ -53,24 +53,52 @@ def gradient_distance(drawn: Tensor, real: Tensor, weight: Tensor) -> Tensor:
     return trusted_mean(right, weight[..., 1:]) + trusted_mean(down, weight[..., 1:, :])
 
 
-def judge_wish(verdict: Verdict) -> Tensor:
-    """LI, LV: how far a judge is from calling a drawn picture real (1), least squares."""
-    return (verdict.score.float() - 1).square().mean()
+def least_squares_wish(score: Tensor) -> Tensor:
+    """LI, LV: how far a judge's scores of a drawn picture are from real (1): mean square, 0 and up.
+
+    Source: Mao et al., Least Squares Generative Adversarial Networks, ICCV 2017.
+    """
+    return (score.float() - 1).square().mean()
 
 
-def judge_error(real: Verdict, drawn: Verdict) -> Tensor:
-    """What a judge learns to lower: footage should score 1, drawn pictures 0, least squares, halved."""
-    return 0.5 * ((real.score.float() - 1).square().mean() + drawn.score.float().square().mean())
+def least_squares_error(real: Tensor, drawn: Tensor) -> Tensor:
+    """What a judge learns to lower: footage should score 1, drawn pictures 0; mean squares, halved, 0 and up.
+
+    Source: Mao et al., ICCV 2017.
+    """
+    return 0.5 * ((real.float() - 1).square().mean() + drawn.float().square().mean())
+
+
+def hinge_wish(score: Tensor) -> Tensor:
+    """LI, LV: minus the mean score of a drawn picture, any number; there is no score that is high enough.
+
+    Source: Lim and Ye, Geometric GAN, 2017.
+    """
+    return -score.float().mean()
+
+
+def hinge_error(real: Tensor, drawn: Tensor) -> Tensor:
+    """What a judge learns to lower: footage should score 1 or more, drawn pictures -1 or less; halved, 0 and up.
+
+    Source: Lim and Ye, Geometric GAN, 2017.
+    """
+    return 0.5 * (functional.relu(1 - real.float()).mean() + functional.relu(1 + drawn.float()).mean())
 
 
 def feature_distance(drawn: Verdict, real: Verdict) -> Tensor:
-    """LI, LV: mean absolute difference of a judge's inner features, averaged over its layers; `real` is a constant.
+    """LI, LV: mean absolute difference of a judge's inner features, 0 and up; `real` is a constant.
+
+    Averaged over the judge's own levels and the layers of each (a weight of 10 on the sum over four layers is 40 here).
 
     Source: Wang et al., pix2pixHD, CVPR 2018.
     """
-    pairs = zip(drawn.features, real.features, strict=True)
-    distances = [(mine.float() - theirs.detach().float()).abs().mean() for mine, theirs in pairs]
-    return torch.stack(distances).mean()
+    levels = []
+    for mine, theirs in zip(drawn.features, real.features, strict=True):
+        layers = zip(mine, theirs, strict=True)
+        levels.append(
+            torch.stack([(one.float() - other.detach().float()).abs().mean() for one, other in layers]).mean()
+        )
+    return torch.stack(levels).mean()
 
 
 def temporal_difference(drawn: Sequence[Tensor], real: Sequence[Tensor], flow: Tensor, trust: Tensor) -> Tensor:

@@ -21,8 +21,8 @@ from understudy.model.build import grow_generator, load_generator, save_generato
 from understudy.model.contract import Generator
 from understudy.settings import VERSIONS, DatasetSettings, ModelSettings, StageSettings, TrainingSettings
 from understudy.training.checkpoint import Progress, StateFolder
-from understudy.training.judging import judged_crops
 from understudy.training.journal import Journal
+from understudy.training.judging import judged_crops
 from understudy.training.perceptual import load_perceptual
 from understudy.training.preview import PreviewFrame, choose_frames, draw_preview, save_preview
 from understudy.training.schedule import Schedule, learning_rate

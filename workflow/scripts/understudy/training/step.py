@@ -15,9 +15,9 @@ from torch import Tensor, nn
 from understudy.dataset.batch import ClipBatch
 from understudy.errors import TrainingError
 from understudy.model.contract import CONTEXT, Composition, Generator, Past
-from understudy.model.discriminator import ImageJudge, TemporalJudge, Verdict, judge_condition
-from understudy.settings import LossSettings
+from understudy.settings import JudgeSettings, LossSettings
 from understudy.training import losses
+from understudy.training.judging import COMPACT, Hearing, Panel, judge_terms
 from understudy.training.perceptual import PerceptualDistance
 from understudy.training.schedule import average_share
 
@@ -52,17 +52,17 @@ class Team:
     precision: torch.dtype = torch.float32
     seed: int = 0  # of the judges' start
     perceptual: PerceptualDistance | None = None  # never learns
+    judging: JudgeSettings = COMPACT
+    crops: tuple[str, ...] = ()  # what of each frame is judged apart: face, hand
     average: Generator = field(init=False)
-    judges: nn.ModuleDict = field(init=False)
+    judges: Panel = field(init=False)
     optimiser: torch.optim.Optimizer = field(init=False)
     judge_optimiser: torch.optim.Optimizer = field(init=False)
 
     def __post_init__(self) -> None:
         self.average = copy.deepcopy(self.generator).requires_grad_(False)
-        with torch.random.fork_rng(devices=[]):  # layers take their start from torch's global state
-            torch.manual_seed(self.seed)
-            temporal = {f"stride_{stride}": TemporalJudge(stride) for stride in self.strides}
-            self.judges = nn.ModuleDict({"image": ImageJudge(), **temporal})
+        size = self.generator.height_px, self.generator.width_px
+        self.judges = Panel(self.judging, self.strides, self.crops, size, self.seed)
         self.judges.to(self.device, memory_format=torch.channels_last)
         if self.perceptual is not None:
             self.perceptual.to(self.device, memory_format=torch.channels_last)
@@ -133,6 +133,7 @@ def train_step(
     """
     _set_rates(team, moment.rate)
     team.optimiser.zero_grad(set_to_none=True)
+    team.judge_optimiser.zero_grad(set_to_none=True)
     learning = [one for group in team.optimiser.param_groups for one in group["params"]]
     history = [one.picture for one in batch.truth[:CONTEXT]]  # then own pictures, -1..1
     sums: dict[str, Tensor] = {}
@@ -140,21 +141,22 @@ def train_step(
         terms = frame_terms(rolled, batch, weights, team.generator.steadiness(), team.perceive)
         history.append(rolled.drawn.final.detach().clamp(-1, 1))
         judge_loss = None
-        if moment.judged and rolled.place == len(batch.maps) - 1:
-            judged, judge_loss = judge_terms(team, rolled, batch, history)
-            # only one frame is judged: as much weight as if all were
-            terms |= {name: term * batch.clip_frames for name, term in judged.items()}
+        if moment.judged and rolled.place in team.judges.places(len(batch.maps)):
+            with team.autocast():
+                judged, judge_loss = judge_terms(team.judges, Hearing(rolled.place, rolled.drawn, batch, history))
+            terms |= judged
         total = weighted_sum(terms, weights) / batch.clip_frames
         # the frames' graphs do not touch, because the past is cut off: one frame's memory, whatever T is
         torch.autograd.backward(total, inputs=learning, retain_graph=judge_loss is not None)
         for name, term in (terms | {"total": total * batch.clip_frames}).items():
             sums[name] = sums.get(name, 0) + term.detach() / batch.clip_frames
         if judge_loss is not None:
-            sums["judges"] = _update_judges(team, judge_loss)
+            sums["judges"] = sums.get("judges", 0) + _teach_judges(team, judge_loss)
     norm = nn.utils.clip_grad_norm_(team.optimiser.param_groups[0]["params"], GRADIENT_LIMIT)
     figures = {name: float(value) for name, value in sums.items()}
     _check_finite(figures | {"gradient": float(norm)}, moment.step)
     team.optimiser.step()
+    team.judge_optimiser.step()  # judges that were not asked have no gradient, and stay
     _update_average(team, moment.step)
     return figures
 
@@ -216,62 +218,9 @@ def frame_terms(
     return {name: term() for name, term in terms.items() if getattr(weights, name) > 0}
 
 
-def judge_terms(
-    team: Team, rolled: RolledFrame, batch: ClipBatch, history: list[Tensor]
-) -> tuple[dict[str, Tensor], Tensor]:
-    """Ask every judge once about footage and drawn pictures.
-
-    Args:
-        team: holds the judges.
-        rolled: the frame that is judged.
-        batch: its clip.
-        history: pictures before it and its own, two real ones first.
-
-    Returns:
-        the generator's terms, and the judges' own loss; both stand on the same passes.
-    """
-    place, drawn = rolled.place, rolled.drawn
-    terms: dict[str, Tensor] = {}
-    with team.autocast():
-        condition = judge_condition(batch.maps[place])
-        image: ImageJudge = team.judges["image"]
-        real = image.look(batch.truth[place].picture, condition)
-        pictures = (drawn.final, drawn.raw) if place > CONTEXT else (drawn.raw,)
-        pairs = [(image.look(one, condition), real) for one in pictures]
-        terms |= _wishes("image", pairs)
-        errors = [losses.judge_error(real, verdict) for verdict, real in pairs]
-        temporal = list(_temporal_verdicts(team, rolled, batch, history, condition))
-        if temporal:
-            terms |= _wishes("temporal", temporal)
-            errors += [losses.judge_error(real, verdict) for verdict, real in temporal]
-    return terms, torch.stack(errors).sum()
-
-
 def weighted_sum(terms: Mapping[str, Tensor], weights: LossSettings) -> Tensor:
     """Add the terms up, each times its weight."""
     return torch.stack([getattr(weights, name) * term for name, term in terms.items()]).sum()
-
-
-def _temporal_verdicts(
-    team: Team, rolled: RolledFrame, batch: ClipBatch, history: list[Tensor], condition: Tensor
-) -> Iterator[tuple[Verdict, Verdict]]:
-    """Ask the judge of each stride that has three pictures, drawn then real, given the footage's flow."""
-    for stride in team.strides:
-        places = [rolled.place, rolled.place - stride, rolled.place - 2 * stride]
-        if places[-1] < 0:
-            continue
-        judge: TemporalJudge = team.judges[f"stride_{stride}"]
-        flows = [batch.strided(places[0], stride)[0], batch.strided(places[1], stride)[0]]
-        own = [rolled.drawn.final, *(history[one] for one in places[1:])]
-        real = [batch.truth[one].picture for one in places]
-        yield judge.look(own, flows, condition), judge.look(real, flows, condition)
-
-
-def _wishes(kind: str, pairs: list[tuple[Verdict, Verdict]]) -> dict[str, Tensor]:
-    """The generator's terms from pairs of verdicts on drawn and real pictures."""
-    wish = torch.stack([losses.judge_wish(drawn) for drawn, _ in pairs]).mean()
-    features = torch.stack([losses.feature_distance(drawn, real) for drawn, real in pairs]).mean()
-    return {f"{kind}_gan": wish, f"{kind}_features": features}
 
 
 def _first_past(batch: ClipBatch, random: torch.Generator, scales: int) -> Past:
@@ -284,10 +233,9 @@ def _first_past(batch: ClipBatch, random: torch.Generator, scales: int) -> Past:
     return Past.of((real + (tint + grain).to(real)) * valid, valid, scales)
 
 
-def _update_judges(team: Team, loss: Tensor) -> Tensor:
-    team.judge_optimiser.zero_grad(set_to_none=True)
+def _teach_judges(team: Team, loss: Tensor) -> Tensor:
+    """Gather the judges' gradient; they take their step when the generator does."""
     torch.autograd.backward(loss, inputs=list(team.judges.parameters()))
-    team.judge_optimiser.step()
     return loss.detach()
 
 
