@@ -18,6 +18,7 @@ from understudy.settings import (
     StageSettings,
     TrainingSettings,
 )
+from understudy.training.perceptual import CONVOLUTIONS
 
 MODEL = ModelSettings(generator="neural_texture", width=8, texels=64, latents=3)
 DATASET = DatasetSettings(held_out=0.2, gap_frames=2, surface="clipped")
@@ -105,6 +106,17 @@ def planted_frame(left: float = 10.0, height: int = 32, width: int = 32, samples
         confidence=torch.ones(1, 1, height, width),
     )
     return semantic, truth
+
+
+def vgg19_weights(seed: int = 3) -> dict[str, torch.Tensor]:
+    """Random weights in the layout and widths of VGG-19's convolutions; pictures neither fade nor grow in them."""
+    random = torch.Generator().manual_seed(seed)
+    made = {}
+    for number, (incoming, outgoing) in CONVOLUTIONS.items():
+        weight = torch.randn(outgoing, incoming, 3, 3, generator=random)
+        made[f"features.{number}.weight"] = weight / (4.5 * incoming) ** 0.5
+        made[f"features.{number}.bias"] = 0.1 * torch.randn(outgoing, generator=random)
+    return made
 
 
 def planted_clip(clip_frames: int = 1, batch: int = 2, size: int = 32) -> ClipBatch:

@@ -9,11 +9,10 @@ import torch
 from safetensors.torch import save_file
 from torch.nn import functional
 
-from planted import LOSSES, MODEL, planted_clip, planted_frame
+from planted import LOSSES, MODEL, planted_clip, planted_frame, vgg19_weights
 from understudy.errors import TrainingError
 from understudy.model.build import start_generator
 from understudy.training.perceptual import (
-    CONVOLUTIONS,
     IMAGENET_MEAN,
     LAYER_WEIGHTS,
     PerceptualDistance,
@@ -24,21 +23,9 @@ from understudy.training.step import Moment, Team, train_step
 PERCEPTUAL = replace(LOSSES, perceptual=1.0)
 
 
-def random_weights(seed: int = 3) -> dict[str, torch.Tensor]:
-    """Weights of VGG-19's convolutions that neither fade nor grow with depth."""
-    random = torch.Generator().manual_seed(seed)
-    made = {}
-    for number, (incoming, outgoing) in CONVOLUTIONS.items():
-        made[f"features.{number}.weight"] = (
-            torch.randn(outgoing, incoming, 3, 3, generator=random) / (4.5 * incoming) ** 0.5
-        )
-        made[f"features.{number}.bias"] = 0.1 * torch.randn(outgoing, generator=random)
-    return made
-
-
 @pytest.fixture(scope="module")
 def weights() -> dict[str, torch.Tensor]:
-    return random_weights()
+    return vgg19_weights()
 
 
 @pytest.fixture(scope="module")

@@ -13,9 +13,11 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from planted import DATASET, MODEL, stage, training, write_planted_clip
+from planted import DATASET, LOSSES, MODEL, stage, training, vgg19_weights, write_planted_clip
 from understudy.errors import TrainingError
+from understudy.job import file_digest
 from understudy.model.build import load_generator, read_facts
+from understudy.settings import PerceptualSettings
 from understudy.training import stage as staging
 from understudy.training.stage import number_type, train_stage
 
@@ -150,6 +152,29 @@ def test_other_model_settings_than_the_stage_before_are_refused(windows, tmp_pat
     first = run(windows, tmp_path, stage())
     with pytest.raises(TrainingError, match="hold for all stages"):
         run(windows, tmp_path, stage(name="s0t1"), first, model=replace(MODEL, width=12))
+
+
+def test_the_perceptual_file_decides_the_result_and_stands_beside_the_weights(windows, tmp_path, caplog):
+    file = tmp_path / "vgg19.pth"
+    losses = replace(LOSSES, perceptual=0.1)
+
+    def perceived(folder: str, **changes) -> Path:
+        settings = PerceptualSettings(str(file), changes.pop("sha256", ""))
+        return run(windows, tmp_path / folder, stage(steps=2), losses=losses, perceptual=settings, **changes)
+
+    with pytest.raises(TrainingError, match="do not exist"):
+        perceived("one")
+    torch.save(vgg19_weights(3), file)
+    with pytest.raises(TrainingError, match="has the SHA-256"):
+        perceived("one", sha256="0" * 64)
+    first = load_file(perceived("one"))
+    assert read_facts(tmp_path / "one/s0t0/generator.safetensors")["perceptual"] == file_digest(file)
+    torch.save(vgg19_weights(4), file)
+    with caplog.at_level(logging.INFO, "understudy"):
+        second = load_file(perceived("one"))
+    assert "starting afresh" in caplog.text
+    assert not all(torch.equal(first[name], second[name]) for name in first)
+    assert read_facts(run(windows, tmp_path / "without", stage(steps=2)))["perceptual"] is None
 
 
 def test_number_type():
