@@ -186,6 +186,18 @@ def test_a_stage_gets_its_own_row_only():
     assert project.stage_before("s1t1") == "s0t1"
 
 
+def test_patch_judges_gain_a_level_each_time_the_height_doubles():
+    rows = [stage(name=f"s{number}t0", height_px=64 * 2**number) for number in range(3)]
+
+    def levels(**judges) -> list[int]:
+        project = load_project(changed(training={"stages": rows, "judges": judges}), ROOT)
+        return [project.stage_training(row["name"])["judges"]["levels"] for row in rows]
+
+    assert levels(kind="patch") == [2, 3, 4]
+    assert levels(kind="patch", levels=1) == [1, 1, 1]
+    assert levels() == [0, 0, 0]
+
+
 def test_finding_a_person_does_not_depend_on_smoothing():
     whole, smoothed, strict = (
         load_project(changed(pose=pose), ROOT).single_picture_pose()
