@@ -59,6 +59,12 @@ class Hearing:
     batch: ClipBatch
     history: list[Tensor]
 
+    @property
+    def pictures(self) -> tuple[Tensor, ...]:
+        """Drawn pictures that judges of single frames see: the final one only where it is made of an own past."""
+        own = self.place > CONTEXT or self.batch.lead is not None
+        return (self.drawn.final, self.drawn.raw) if own else (self.drawn.raw,)
+
 
 @dataclass(frozen=True)
 class Pair:
@@ -145,17 +151,11 @@ def judge_terms(panel: Panel, hearing: Hearing) -> tuple[dict[str, Tensor], Tens
     return terms, torch.stack(errors).sum() / len(judged)
 
 
-def _pictures(hearing: Hearing) -> tuple[Tensor, ...]:
-    """Pictures that judges of single frames see; the first frame's final one is made of a real past."""
-    drawn = hearing.drawn
-    return (drawn.final, drawn.raw) if hearing.place > CONTEXT else (drawn.raw,)
-
-
 def _image_verdicts(panel: Panel, hearing: Hearing, condition: Tensor) -> Iterator[Pair]:
     """Ask the image judge about final and raw picture; the footage is looked at once."""
     judge: ImageJudge = panel["image"]
     real = judge.look(hearing.batch.truth[hearing.place].picture, condition)
-    for picture in _pictures(hearing):
+    for picture in hearing.pictures:
         yield Pair(judge.look(picture, condition), real)
 
 
@@ -176,7 +176,7 @@ def _temporal_verdicts(panel: Panel, hearing: Hearing, condition: Tensor) -> Ite
 
 def _crop_verdicts(panel: Panel, name: str, hearing: Hearing, condition: Tensor) -> Iterator[Pair]:
     """Ask a judge of crops about the frames that show what it judges; two hands are two crops of one batch."""
-    boxes, real, drawn = hearing.batch.maps[hearing.place].boxes, hearing.batch.truth[hearing.place], _pictures(hearing)
+    boxes, real, drawn = hearing.batch.maps[hearing.place].boxes, hearing.batch.truth[hearing.place], hearing.pictures
     crops: list[tuple[Tensor, Tensor, Tensor]] = []  # drawn, real, condition
     for row in CROPS[name]:
         there = seen_boxes(boxes[:, row])  # (B,)
