@@ -16,7 +16,11 @@ PACKAGE = SCRIPTS / "understudy"
 OPENCV = {"opencv-python-headless", "opencv-contrib-python", "opencv-contrib-python-headless"}
 PACKAGES = {"cv2": OPENCV}  # where a package and what is imported from it differ in name
 PINNED_OPENCV = "opencv-contrib-python-headless"  # in requirements/run.txt; all three builds share their versions
-UNSEEN = {"mediapipe": {"protobuf"}}  # pinned for the sake of another package, imported by no room of ours
+UNSEEN = {  # pinned for the sake of another package, imported by no room of ours
+    "mediapipe": {"protobuf"},
+    "tensorboard": {"setuptools"},
+}
+BROUGHT = {"torch.utils.tensorboard": "tensorboard"}  # modules that need a package besides their own
 LOADED_WHERE = {"decode": "understudy.video.source"}  # the others' backends are loaded by their rules' own modules
 
 
@@ -60,7 +64,7 @@ def third_party(*starts):
         seen.add(file)
         for name in imported(file):
             if name.split(".")[0] != "understudy":
-                found.add(name.split(".")[0])
+                found |= {name.split(".")[0], BROUGHT.get(name, name.split(".")[0])}
             elif module := module_file(name):
                 left.append(module)
         for section, loader in LOADED_WHERE.items():

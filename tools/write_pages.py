@@ -8,7 +8,7 @@ from typing import Any
 ROOT = Path(__file__).parents[1]
 sys.path.append(str(ROOT / "workflow" / "scripts"))
 
-from understudy.layouts import LAYOUTS, SCHEMA_VERSION  # noqa: E402
+from understudy.layouts import LAYOUTS, PROGRESS, SCHEMA_VERSION  # noqa: E402
 from understudy.validation import load_schema  # noqa: E402
 
 HEAD = """# Settings
@@ -31,6 +31,16 @@ without a person is a row with `valid` false. Axes: T frames, H rows, W columns;
 surface, `samples` (an attribute) times H and W; N runs of frames. Pixel centres lie at integer + 0.5, x points right,
 y down. Every file says in its attributes its layout, schema version, producer and the settings that made it. Plain
 h5py reads all of it.
+"""
+
+
+PROGRESS_HEAD = """
+## progress.json
+
+`results/performers/{performer}/{stage}/progress.json` says how a stage stands; written anew, whole, at each report.
+
+| key | meaning |
+|---|---|
 """
 
 
@@ -68,7 +78,7 @@ def settings_page() -> str:
 
 
 def files_page() -> str:
-    """Return the reference of every HDF5 file."""
+    """Return the reference of every HDF5 file and of progress.json."""
     lines = []
     for name, layout in LAYOUTS.items():
         lines += ["", f"## {name}.h5", "", "| dataset | type | axes | meaning |", "|---|---|---|---|"]
@@ -76,7 +86,8 @@ def files_page() -> str:
             axes = ", ".join(str(axis) for axis in array.axes)
             meaning = f"{array.meaning}{' (optional)' if array.optional else ''}"
             lines.append(f"| `{dataset}` | {array.dtype} | {axes} | {meaning} |")
-    return FILES_HEAD + "\n".join(lines) + "\n"
+    progress = "\n".join(f"| `{key}` | {meaning} |" for key, meaning in PROGRESS.items())
+    return FILES_HEAD + "\n".join(lines) + "\n" + PROGRESS_HEAD + progress + "\n"
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Every HDF5 file of the project: its datasets, their axes, and how they are written and opened.
+"""Every HDF5 file of the project: its datasets, their axes, and how they are written and opened; keys of progress.json.
 
 One row per frame, always: a frame without a person is a row with `valid` false, never a missing row.
 Axes: T frames, H rows, W columns, K joints; P and Q are rows and columns of a surface, `samples` times H and W.
@@ -51,6 +51,27 @@ _BODY_SURFACE = {
     "body_part": Array("uint8", ("T", "P", "Q"), "part index of the bare body, not cut by the matte", optional=True),
     "body_uv": Array("uint8", ("T", "P", "Q", 2), "U, V of the bare body", optional=True),
 }
+
+PROGRESS = {
+    "performer": "who is learnt",
+    "stage": "name of the stage",
+    "state": "running, stopped (asked to end, or by an error), done; a killed training leaves running",
+    "step": "steps done",
+    "steps": "steps at which the stage ends, or null",
+    "seconds": "training time spent, s",
+    "of_seconds": "training time at which the stage ends, s, or null",
+    "share": "share of the stage that is done, 0..1",
+    "seconds_left": "estimated training time to the end, s; null before the first step",
+    "steps_per_second": "since this run began; null before the first report",
+    "learning_rate": "of the network, for the next step; null before the first report",
+    "losses": "each term, unweighted, mean over the steps since the report before; total is their weighted sum",
+    "person_psnr_db": "PSNR of the person on the fixed held-out frames, dB; null before the first preview",
+    "height_px": "height of the pictures, px",
+    "clip_frames": "frames of a training clip",
+    "state_folder": "folder of states, previews, curves.tsv, strip.png and TensorBoard's board, from this file",
+    "started": "when the stage was first started, ISO 8601, UTC",
+    "updated": "when this file was written, ISO 8601, UTC",
+}  # keys of progress.json and what they mean
 
 LAYOUTS: dict[str, dict[str, Array]] = {
     "frames": {"rgb": Array("uint8", ("T", "H", "W", 3), "upright, cropped frames, sRGB")},

@@ -54,11 +54,17 @@ class Curves:
 
 
 def thin(curve: Curve, most: int) -> Curve:
-    """Keep about `most` points, evenly spread over the steps: the newest of each stretch, and so the very newest."""
+    """Keep at most `most` points and the newest, evenly spread over the steps: the first of each stretch.
+
+    Stretches are 1, 2, 4 ... steps long, so that thinning what was thinned before stays even.
+    """
     if len(curve) <= most:
         return curve
-    stretch = max(1, math.ceil((curve[-1][0] - curve[0][0] + 1) / most))  # steps
-    return list({(step - curve[0][0]) // stretch: (step, value) for step, value in curve}.values())
+    stretch = 2 ** math.ceil(math.log2((curve[-1][0] - curve[0][0] + 1) / most))  # steps
+    kept: dict[int, tuple[int, float]] = {}
+    for step, value in curve:
+        kept.setdefault((step - curve[0][0]) // stretch, (step, value))
+    return sorted({*kept.values(), curve[-1]})
 
 
 def _table(file):

@@ -79,7 +79,7 @@ def curve_path(curve: Curve, log: bool) -> str:
     across = SPAN / max(curve[-1][0] - first, 1)
     up = SPAN / (max(values) - low or 1)
     points = [
-        f"{(step - first) * across:.1f} {SPAN - (value - low) * up:.1f}"
+        f"{(step - first) * across:.1f} {SPAN - (value - low) * up:z.1f}"
         for (step, _), value in zip(curve, values, strict=True)
     ]
     return f"M{points[0]}h0.01" if len(points) == 1 else "M" + "L".join(points)
@@ -103,7 +103,7 @@ def _head(facts: Mapping[str, Any], title: str) -> str:
     return f"""<h1>{title} <span class="state {state}">{state}</span></h1>
 <div class="bar" role="progressbar" aria-valuemin="0" aria-valuemax="100" aria-valuenow="{share:.1f}">
 <div style="width:{share:.2f}%"></div></div>
-<p class="share"><b>{share:.1f} %</b> <span>news of <time id="updated" datetime="{updated}">{_clock(updated)}</time>
+<p class="share"><b>{share:.1f} %</b> <span>last news <time id="updated" datetime="{updated}">{_clock(updated)}</time>
 <span id="age"></span></span></p>
 <dl>{listed}</dl>"""
 
@@ -183,23 +183,25 @@ a { color:var(--blue); }
 dl { display:grid; grid-template-columns:repeat(auto-fit,minmax(8.5rem,1fr)); gap:.5rem; margin:0; }
 dl div, figure { background:var(--card); border:1px solid var(--line); border-radius:.5rem; padding:.5rem .7rem; }
 dt { color:var(--soft); font-size:.85rem; } dd { margin:0; font-weight:600; font-variant-numeric:tabular-nums; }
-.strip a { position:relative; display:block; color:var(--ink); text-decoration:none; }
+.strip { overflow-x:auto; }
+.strip a { display:block; min-width:44rem; color:var(--ink); text-decoration:none; }
 .strip span { display:block; font-size:.85rem; padding:.3rem 0 .1rem; }
 .strip i { font-style:normal; color:var(--soft); }
 .strip img { display:block; width:100%; object-fit:cover; background:var(--line); }
 .charts { display:grid; gap:.6rem; grid-template-columns:repeat(auto-fill,minmax(min(15rem,100%),1fr)); }
-.charts.large { grid-template-columns:repeat(auto-fit,minmax(min(24rem,100%),1fr)); margin-bottom:.6rem; }
+.charts.large { grid-template-columns:repeat(auto-fit,minmax(min(24rem,100%),1fr)); margin-top:.6rem; }
 figure { margin:0; min-width:0; }
 figcaption { display:flex; justify-content:space-between; gap:.5rem; font-size:.9rem; overflow-wrap:anywhere; }
-.plot { position:relative; height:6rem; margin-top:.3rem; border:solid var(--line); border-width:1px 0; }
+figcaption b { white-space:nowrap; }
+.plot { position:relative; height:6rem; margin:.5rem 0 .2rem 3.6rem; border:solid var(--line); border-width:1px 0; }
 .wide .plot { height:12rem; }
 svg { position:absolute; inset:0; width:100%; height:100%; overflow:visible; }
 path { fill:none; stroke:var(--blue); stroke-width:2; stroke-linejoin:round; stroke-linecap:round;
   vector-effect:non-scaling-stroke; }
 .plot i, .axis i { font-size:.75rem; font-style:normal; color:var(--soft); font-variant-numeric:tabular-nums; }
-.plot i { position:absolute; right:0; padding:0 .2rem; background:var(--card); border-radius:.2rem; opacity:.85; }
-.high { top:0; } .low { bottom:0; } .wide .plot i { right:auto; left:0; }
-.axis { display:flex; justify-content:space-between; }
+.plot i { position:absolute; right:100%; padding-right:.4rem; }
+.high { top:-.6em; } .low { bottom:-.6em; }
+.axis { display:flex; justify-content:space-between; margin-left:3.6rem; }
 details a { display:inline-block; padding:.15rem .35rem; font-variant-numeric:tabular-nums; }
 """
 
@@ -218,10 +220,10 @@ PAGE = """<!DOCTYPE html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
 {refresh}<title>{title}</title><style>{style}</style></head><body>
 {head}
+<div class="charts large">{wide}</div>
 <h2>The same held-out frames, then and now</h2>
 {strip}
-<h2>Curves</h2>
-<div class="charts large">{wide}</div>
+<h2>Every term and rate</h2>
 <div class="charts">{small}</div>
 <h2>Previews</h2>
 <details><summary>every preview by its step: footage, final, raw, mask from top to bottom</summary>
