@@ -25,7 +25,7 @@ DATASET = DatasetSettings(held_out=0.2, gap_frames=2, surface="clipped")
 LOSSES = LossSettings(
     picture=1.0, gradient=0.5, person=4.0, matte=0.1, image_gan=0.05, image_features=0.5, temporal_difference=0.5,
     temporal_gan=0.05, temporal_features=0.5, flow=0.05, flow_warp=0.2, output_warp=0.1, mask=0.01, registration=0.05,
-    perceptual=0.0, face_gan=0.0, face_features=0.0, hand_gan=0.0, hand_features=0.0,
+    perceptual=0.0, face=0.0, face_gan=0.0, face_features=0.0, hand_gan=0.0, hand_features=0.0,
 )  # fmt: skip
 JUDGES = JudgeSettings(kind="compact", levels=0, width=0, gan="least_squares", frames="last", sparse=False)
 FULL = 255
@@ -38,6 +38,7 @@ def stage(**changes) -> StageSettings:
         "name": "s0t0", "height_px": 32, "clip_frames": 1, "batch": 2, "accumulate": 1, "steps": 4, "epochs": 0.0,
         "seconds": 0.0, "learning_rate": 1e-3, "decay": "cosine", "decay_from": 0.5, "judges_from": 1.0, "freeze": 0.0,
         "max_frames_backpropagate": 1, "rollout": RolloutSettings(frames=2, share=0.0),
+        "face": 0,
     }  # fmt: skip
     return StageSettings(**(usual | changes))
 

@@ -90,6 +90,7 @@ class LossSettings:
     picture: float
     gradient: float
     person: float
+    face: float
     matte: float
     image_gan: float
     image_features: float
@@ -147,6 +148,7 @@ class StageSettings:
     freeze: float
     max_frames_backpropagate: int
     rollout: RolloutSettings
+    face: int
 
 
 @dataclass(frozen=True)

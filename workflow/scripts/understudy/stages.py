@@ -39,6 +39,7 @@ def grown_stages(grow: Mapping[str, Any]) -> list[dict[str, Any]]:
             "learning_rate": grow["learning_rate"] * smaller,
             "judges_from": round(min(1.0, max(0.0, grow["judges_from"] * len(places) - number)), 6),
             "freeze": grow["freeze"] if s > before[number] else 0.0,
+            "face": 0,
         }
         rows.append({"name": f"s{s}t{t}", "height_px": heights[s], "clip_frames": lengths[t]} | shared | own)
     return rows

@@ -175,7 +175,7 @@ def _check_stages(settings: Mapping[str, Any]) -> None:
     height = settings["decode"]["height_px"]
     allowed = [height // factor for factor in (1, 2, 4, 8) if height % factor == 0 and height // factor % 8 == 0]
     names: set[str] = set()
-    before = 0
+    before = face = 0
     for row in settings["training"]["stages"]:
         name = row["name"]
         if name in names:
@@ -190,7 +190,12 @@ def _check_stages(settings: Mapping[str, Any]) -> None:
             raise SettingsError(
                 f"Stage {name}: height_px {row['height_px']} is lower than in the stage before; S only grows."
             )
-        before = row["height_px"]
+        if face and (row["height_px"], row["face"]) != (before, face):
+            raise SettingsError(
+                f"Stage {name} comes after one with a face network, so its height_px must be {before} and its face "
+                f"{face}; add the face in the last stages only."
+            )
+        before, face = row["height_px"], row["face"]
         if not row["steps"] and not row["epochs"] and not row["seconds"]:
             raise SettingsError(
                 f"Stage {name} has neither steps nor epochs nor seconds, so it would never end; set one of them."

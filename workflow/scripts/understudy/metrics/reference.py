@@ -11,6 +11,7 @@ from understudy.errors import FootageError
 from understudy.flow.estimate import UNITS_PER_PX
 from understudy.metrics.image import person_mask
 from understudy.metrics.series import TrueFrame
+from understudy.model.crops import MARGIN
 from understudy.semantics.truth import Truth
 from understudy.video.frames import Frames
 
@@ -21,8 +22,8 @@ def held_out_frames(footage: Footage) -> Iterator[TrueFrame]:
     """Yield the frames of a split in order; numbers jump between its runs."""
     number = 0
     for run in footage.runs:
-        for _, truth in footage.play(run):
-            yield _from_batch(number, truth)
+        for semantic, truth in footage.play(run):
+            yield _from_batch(number, truth, face_mask(semantic.boxes[0, 0].numpy(), truth.matte.shape[-2:]))
             number += 1
         number += 1
 
@@ -67,7 +68,14 @@ def check_same_view(truth: Frames, performer: Frames, driving_frames: int) -> No
         )
 
 
-def _from_batch(number: int, truth: FrameTruth) -> TrueFrame:
+def face_mask(box: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """Mark the square about a face's box (4,) px in a picture of a size, as the face network sees it: (H, W) bool."""
+    middle, half = (box[:2] + box[2:]) / 2, MARGIN * (box[2:] - box[:2]).max() / 2
+    y, x = np.ogrid[: size[0], : size[1]]
+    return (np.abs(x + 0.5 - middle[0]) < half) & (np.abs(y + 0.5 - middle[1]) < half)
+
+
+def _from_batch(number: int, truth: FrameTruth, face: np.ndarray) -> TrueFrame:
     picture = ((truth.picture[0].permute(1, 2, 0).numpy() + 1) * 127.5).round().astype(np.uint8)
     return TrueFrame(
         number=number,
@@ -75,6 +83,7 @@ def _from_batch(number: int, truth: FrameTruth) -> TrueFrame:
         person=person_mask((truth.matte[0, 0].numpy() * 255).round().astype(np.uint8)),
         flow=np.ascontiguousarray(truth.flow[0].permute(1, 2, 0).numpy()),
         trusted=truth.confidence[0, 0].numpy() > TRUSTED,
+        face=face,
     )
 
 

@@ -19,6 +19,7 @@ class TrueFrame:
         person: (H, W) bool, the person and a margin.
         flow: (H, W, 2) float32 px, back to the frame before.
         trusted: (H, W) bool, where `flow` is known.
+        face: (H, W) bool, the face and a margin; None where it is not known.
     """
 
     number: int
@@ -26,6 +27,7 @@ class TrueFrame:
     person: np.ndarray
     flow: np.ndarray
     trusted: np.ndarray
+    face: np.ndarray | None = None
 
 
 @dataclass
@@ -62,6 +64,19 @@ class Series:
             "sharpness_person_ratio": _rounded(self._ratio("detail"), 3),
             "warp_error_person_ratio": _rounded(self._ratio("change"), 3),
             "drift_person_db": _rounded(drift(person) if len(person) else math.nan, 2),
+            **self._face_figures(),
+        }
+
+    def _face_figures(self) -> dict[str, float | int | None]:
+        """Return what is measured about the face; nothing where no frame shows one."""
+        frames = self._column("psnr_face")
+        if not len(frames):
+            return {}
+        return {
+            "face_frames": len(frames),
+            "psnr_face_db": _rounded(_mean(frames), 2),
+            "ssim_face": _rounded(_mean(self._column("ssim_face")), 4),
+            "sharpness_face_ratio": _rounded(self._ratio("detail_face"), 3),
         }
 
     def _measure(self, picture: np.ndarray, true: TrueFrame) -> dict[str, float]:
@@ -75,6 +90,13 @@ class Series:
             "detail": laplacian_energy(picture, person),
             "true_detail": laplacian_energy(truth, person),
         }
+        if true.face is not None and true.face.any():
+            figures |= {
+                "psnr_face": psnr(picture, truth, true.face),
+                "ssim_face": ssim(picture, truth, true.face),
+                "detail_face": laplacian_energy(picture, true.face),
+                "true_detail_face": laplacian_energy(truth, true.face),
+            }
         if self._before is not None and self._before[1].number == true.number - 1:
             before, true_before = self._before
             trusted = true.trusted & person

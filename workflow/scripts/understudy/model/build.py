@@ -17,6 +17,7 @@ from understudy.dataset.batch import FrameTruth, SemanticMap
 from understudy.errors import TrainingError
 from understudy.job import atomic_path
 from understudy.model.contract import Generator
+from understudy.model.faced import Faced
 from understudy.model.neural_texture import start as neural_texture
 from understudy.model.vid2vid import start as vid2vid
 from understudy.settings import ModelSettings, from_params
@@ -46,6 +47,15 @@ def grow_generator(generator: Generator, truths: Sequence[FrameTruth], seed: int
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         return KINDS[generator.settings.generator].grow(generator, truths)
+
+
+def add_face(generator: Generator, width: int, seed: int) -> Generator:
+    """Put a face network of given width over a generator; one that has it stays as it is."""
+    if isinstance(generator, Faced):
+        return generator
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return Faced(generator, width)
 
 
 def warm_up(generator: Generator, weights: Path) -> None:
@@ -108,6 +118,8 @@ def load_generator(weights: Path) -> Generator:
         )
     settings = from_params(ModelSettings, shape["settings"])
     generator = KINDS[settings.generator].blank(settings, shape)
+    if "face" in shape:
+        generator = Faced(generator, shape["face"])
     generator.load_state_dict(values)
     return generator.eval().requires_grad_(False)
 

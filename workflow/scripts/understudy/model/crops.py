@@ -12,6 +12,7 @@ from understudy.model.discriminator import CHART
 MARGIN = 1.6  # side of the square over the longer side of the landmarks' box: hair, chin and some of what is behind
 CROP_SHARE = 0.25  # of the picture's height; Source: Wang et al., Video-to-Video Synthesis, NeurIPS 2018 (its code)
 LEAST_CROP_PX = 16
+FADE_SHARE = 0.35  # of half the square: over it a pasted square fades out
 
 
 def crop_size(height: int) -> int:
@@ -54,3 +55,31 @@ def crop_condition(condition: Tensor, boxes: Tensor, size: int) -> Tensor:
     cut = crop(condition, boxes, size)
     chart = crop(condition[:, CHART], boxes, size, mode="nearest")
     return torch.cat([cut[:, : CHART.start], chart, cut[:, CHART.stop :]], dim=1)
+
+
+def paste(cut: Tensor, boxes: Tensor, size: tuple[int, int]) -> Tensor:
+    """Lay squares back over empty pictures, fading out to their borders.
+
+    Args:
+        cut: (B, C, S, S) float, as `crop` cuts them.
+        boxes: (B, 4) float px, those they were cut about.
+        size: H and W of the pictures.
+
+    Returns:
+        (B, C, H, W) float32; 0 outside the squares.
+    """
+    height, width = size
+    middle = (boxes[:, :2] + boxes[:, 2:]) / 2  # (B, 2) px
+    side = MARGIN * (boxes[:, 2:] - boxes[:, :2]).amax(dim=1).clamp_min(1e-3)  # (B,) px
+    x = (torch.arange(width, device=boxes.device) + 0.5 - middle[:, :1]) / side[:, None] * 2  # (B, W), -1..1 inside
+    y = (torch.arange(height, device=boxes.device) + 0.5 - middle[:, 1:]) / side[:, None] * 2  # (B, H)
+    grid = torch.stack([x[:, None].expand(-1, height, -1), y[:, :, None].expand(-1, -1, width)], dim=-1)
+    with torch.autocast(cut.device.type, enabled=False):
+        laid = functional.grid_sample(cut.float(), grid, padding_mode="zeros", align_corners=False)
+    return laid * (_fade(y)[:, None, :, None] * _fade(x)[:, None, None, :])
+
+
+def _fade(place: Tensor) -> Tensor:
+    """Weight of places -1..1 across a square: 1 in the middle, smoothly 0 at the border and beyond."""
+    inside = ((1 - place.abs()) / FADE_SHARE).clamp(0, 1)
+    return inside * inside * (3 - 2 * inside)

@@ -12,6 +12,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from understudy.flow.warp import warp
+from understudy.model.crops import crop, crop_size, seen_boxes
 from understudy.model.discriminator import Verdict
 
 PERSON_MATTE = 0.3  # share of a pixel from which it counts as the person
@@ -43,6 +44,14 @@ def trusted_mean(values: Tensor, trust: Tensor) -> Tensor:
 def picture_distance(drawn: Tensor, real: Tensor, weight: Tensor) -> Tensor:
     """LI: mean absolute difference of two pictures (B, 3, H, W), weighted by (B, 1, H, W)."""
     return trusted_mean((drawn - real).abs(), weight)
+
+
+def face_distance(drawn: Tensor, real: Tensor, boxes: Tensor) -> Tensor:
+    """LI: mean absolute difference of two pictures (B, 3, H, W) in squares about the boxes (B, 4) px that are seen."""
+    seen = seen_boxes(boxes)
+    size = crop_size(drawn.shape[-2])
+    cut, true = (crop(one[seen], boxes[seen], size) for one in (drawn, real))
+    return (cut - true).abs().mean()
 
 
 def gradient_distance(drawn: Tensor, real: Tensor, weight: Tensor) -> Tensor:
