@@ -5,16 +5,17 @@ Axes: B batch, T frames of the roll-out, H rows, W columns.
 
 import copy
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor, nn
 
-from understudy.dataset.batch import ClipBatch
+from understudy.dataset.batch import ClipBatch, LeadIn
 from understudy.errors import TrainingError
 from understudy.model.contract import CONTEXT, Composition, Generator, Past
+from understudy.model.crops import seen_boxes
 from understudy.settings import JudgeSettings, LossSettings
 from understudy.training import losses
 from understudy.training.judging import COMPACT, Hearing, Panel, judge_terms
@@ -36,11 +37,15 @@ class Moment:
         step: number of the step, from 0.
         rate: learning rate of the network.
         judged: the judges take part.
+        frozen: what was there before the last growth rests.
+        backpropagate: own frames in a row through which gradients flow.
     """
 
     step: int
     rate: float
     judged: bool
+    frozen: bool = False
+    backpropagate: int = 1
 
 
 @dataclass
@@ -105,16 +110,32 @@ class Team:
 
 @dataclass(frozen=True)
 class RolledFrame:
-    """Frame `place` of a roll-out: what was drawn, the picture before it (own, or real at the start), own terms."""
+    """One frame of a roll-out.
+
+    Attributes:
+        place: in the clip, context frames counted.
+        drawn: what the generator made of it.
+        before: (B, 3, H, W) the picture before it.
+        own: that picture is the generator's own, not footage.
+        cut: no gradient comes from later frames.
+        terms: the generator's own.
+    """
 
     place: int
     drawn: Composition
     before: Tensor
+    own: bool
+    cut: bool
     terms: dict[str, Tensor]
 
 
 def train_step(
-    team: Team, batch: ClipBatch, weights: LossSettings, moment: Moment, random: torch.Generator
+    team: Team,
+    batch: ClipBatch,
+    weights: LossSettings,
+    moment: Moment,
+    random: torch.Generator,
+    more: Iterable[ClipBatch] = (),
 ) -> dict[str, float]:
     """Roll out a batch, lower its losses, and update generator, judges and running average.
 
@@ -122,59 +143,112 @@ def train_step(
         team: what learns.
         batch: B clips of T frames after two frames of context.
         weights: of each term.
-        moment: number, rate and whether the judges take part.
+        moment: number, rate and who takes part.
         random: source of all chance, on the CPU.
+        more: further batches of the same update, taken one after the other: gradients are the mean over all.
 
     Returns:
-        Mean over the roll-out of each term, unweighted, and `total`, their weighted sum.
+        Mean over the roll-outs of each term, unweighted, and `total`, their weighted sum.
 
     Raises:
         TrainingError: a term or the gradient is not finite.
     """
     _set_rates(team, moment.rate)
+    for one in team.generator.old_parameters():
+        one.requires_grad_(not moment.frozen)
     team.optimiser.zero_grad(set_to_none=True)
     team.judge_optimiser.zero_grad(set_to_none=True)
-    learning = [one for group in team.optimiser.param_groups for one in group["params"]]
-    history = [one.picture for one in batch.truth[:CONTEXT]]  # then own pictures, -1..1
-    sums: dict[str, Tensor] = {}
-    for rolled in roll_out(team, batch, random):
-        terms = frame_terms(rolled, batch, weights, team.generator.steadiness(), team.perceive)
-        history.append(rolled.drawn.final.detach().clamp(-1, 1))
-        judge_loss = None
-        if moment.judged and rolled.place in team.judges.places(len(batch.maps)):
-            with team.autocast():
-                judged, judge_loss = judge_terms(team.judges, Hearing(rolled.place, rolled.drawn, batch, history))
-            terms |= judged
-        total = weighted_sum(terms, weights) / batch.clip_frames
-        # the frames' graphs do not touch, because the past is cut off: one frame's memory, whatever T is
-        torch.autograd.backward(total, inputs=learning, retain_graph=judge_loss is not None)
-        for name, term in (terms | {"total": total * batch.clip_frames}).items():
-            sums[name] = sums.get(name, 0) + term.detach() / batch.clip_frames
-        if judge_loss is not None:
-            sums["judges"] = sums.get("judges", 0) + _teach_judges(team, judge_loss)
+    sums, batches = learn_from(team, batch, weights, moment, random), 1
+    for one in more:
+        batches += 1
+        for name, term in learn_from(team, one, weights, moment, random).items():
+            sums[name] = sums.get(name, 0) + term
+    _divide_gradients(team, batches)
     norm = nn.utils.clip_grad_norm_(team.optimiser.param_groups[0]["params"], GRADIENT_LIMIT)
-    figures = {name: float(value) for name, value in sums.items()}
+    figures = {name: float(value) / batches for name, value in sums.items()}
     _check_finite(figures | {"gradient": float(norm)}, moment.step)
-    team.optimiser.step()
+    team.optimiser.step()  # what has no gradient stays, its moments too
     team.judge_optimiser.step()  # judges that were not asked have no gradient, and stay
     _update_average(team, moment.step)
     return figures
 
 
-def roll_out(team: Team, batch: ClipBatch, random: torch.Generator) -> Iterator[RolledFrame]:
+def learn_from(
+    team: Team, batch: ClipBatch, weights: LossSettings, moment: Moment, random: torch.Generator
+) -> dict[str, Tensor]:
+    """Roll out a batch and add its gradients to those of generator and judges; returns the terms as `train_step`."""
+    learning = [one for group in team.optimiser.param_groups for one in group["params"] if one.requires_grad]
+    start = first_past(team, batch, random)
+    history = _first_history(batch, start)  # then own pictures, -1..1
+    held: list[Tensor] = []  # totals and judges' losses of frames whose graphs hang together
+    judge_losses: list[Tensor] = []
+    sums: dict[str, Tensor] = {}
+    for rolled in roll_out(team, batch, start, moment.backpropagate):
+        terms = frame_terms(rolled, batch, weights, team.generator.steadiness(), team.perceive)
+        history.append(rolled.drawn.final.clamp(-1, 1))
+        if moment.judged and rolled.place in team.judges.places(len(batch.maps)):
+            with team.autocast():
+                judged, judge_loss = judge_terms(team.judges, Hearing(rolled.place, rolled.drawn, batch, history))
+            terms |= judged
+            judge_losses.append(judge_loss)
+        held.append(weighted_sum(terms, weights) / batch.clip_frames)
+        for name, term in (terms | {"total": held[-1] * batch.clip_frames}).items():
+            sums[name] = sums.get(name, 0) + term.detach() / batch.clip_frames
+        if not rolled.cut:
+            continue
+        # graphs end where the past is cut off: the memory of so many frames, whatever T is
+        torch.autograd.backward(torch.stack(held).sum(), inputs=learning, retain_graph=bool(judge_losses))
+        if judge_losses:
+            sums["judges"] = sums.get("judges", 0) + _teach_judges(team, torch.stack(judge_losses).sum())
+        history = [one.detach() for one in history]
+        held, judge_losses = [], []
+    return sums
+
+
+def roll_out(team: Team, batch: ClipBatch, past: Past, backpropagate: int = 1) -> Iterator[RolledFrame]:
     """Draw the T frames of a batch one after the other, each from the team's own pictures before it.
 
-    The first frame gets noisy real pictures as its past, or by chance none, so that errors of its own are no surprise.
+    Args:
+        team: draws.
+        batch: its clips.
+        past: before the first frame.
+        backpropagate: frames after which the past is cut off from the graph.
     """
-    past = _first_past(batch, random, team.generator.scales)
     drawn: Composition | None = None
-    for place in range(CONTEXT, len(batch.maps)):
+    last = len(batch.maps) - 1
+    for place in range(CONTEXT, last + 1):
         with team.autocast():
             maps = batch.maps[place - CONTEXT : place + 1]
             drawn, terms = team.generator.teach(maps, past, batch.truth[place], drawn)
-        yield RolledFrame(place, drawn, past.finest[:, -1], terms)
-        drawn = drawn.detach()
+        own = place > CONTEXT or batch.lead is not None
+        cut = place == last or (place - CONTEXT + 1) % backpropagate == 0
+        yield RolledFrame(place, drawn, past.finest[:, -1], own, cut, terms)
+        if cut:
+            drawn, past = drawn.detach(), past.detach()
         past = past.then(drawn)
+
+
+def first_past(team: Team, batch: ClipBatch, random: torch.Generator) -> Past:
+    """Make a roll-out's first past: own pictures where the batch has a lead-in, else noisy real ones or none."""
+    if batch.lead is not None:
+        return led_past(team, batch.lead)
+    return _noisy_past(batch, random, team.generator.scales)
+
+
+@torch.no_grad()
+def led_past(team: Team, lead: LeadIn) -> Past:
+    """Draw the frames before the clips as rendering does: from no past at first, then from own pictures alone.
+
+    Where a clip's run starts later than the lead-in, there is no past before the run's own first picture.
+    """
+    past = Past.nothing(len(lead.numbers), team.generator, team.device)
+    for maps, inside in lead:
+        with team.autocast():
+            drawn = team.generator(maps, past)
+        past = past.then(drawn)
+        valid = past.valid * torch.stack([past.valid.new_ones(len(inside)), inside], dim=1)[..., None, None, None]
+        past = Past(tuple(pictures * valid for pictures in past.pictures), valid)
+    return past
 
 
 def frame_terms(
@@ -195,9 +269,8 @@ def frame_terms(
         weight = weight * steadiness
     trust = truth.confidence * weight
     final, raw, real = drawn.final, drawn.raw, truth.picture
-    own_past = rolled.place > CONTEXT
     # a real past is sharper than the generator's own ever is; a mask taught by it copies too much and blurs roll-outs
-    pictures = (final, raw) if own_past else (raw,)
+    pictures = (final, raw) if rolled.own else (raw,)
     terms = {
         "picture": lambda: sum(losses.picture_distance(one, real, weight) for one in pictures) / len(pictures),
         "gradient": lambda: sum(losses.gradient_distance(one, real, weight) for one in pictures) / len(pictures),
@@ -205,9 +278,12 @@ def frame_terms(
         "flow": lambda: losses.flow_distance(drawn.flow, truth.flow, trust),
         "flow_warp": lambda: losses.warp_distance(before, drawn.flow, real, trust),
     }
+    boxes = batch.maps[rolled.place].boxes[:, 0]
+    if seen_boxes(boxes).any():
+        terms["face"] = lambda: losses.face_distance(final, real, boxes)
     if perceive is not None:
         terms["perceptual"] = lambda: perceive(pictures, real)
-    if own_past:
+    if rolled.own:
         terms["mask"] = lambda: losses.mask_share(drawn.mask, trust)
         own = rolled.before
         terms["temporal_difference"] = lambda: losses.temporal_difference(
@@ -223,14 +299,32 @@ def weighted_sum(terms: Mapping[str, Tensor], weights: LossSettings) -> Tensor:
     return torch.stack([getattr(weights, name) * term for name, term in terms.items()]).sum()
 
 
-def _first_past(batch: ClipBatch, random: torch.Generator, scales: int) -> Past:
-    """Make a roll-out's first past from noisy real pictures; by chance there is none."""
+def _noisy_past(batch: ClipBatch, random: torch.Generator, scales: int) -> Past:
+    """Make a past of real pictures with noise, or by chance none, so that errors of its own are no surprise."""
     real = torch.stack([one.picture for one in batch.truth[:CONTEXT]], dim=1)
     tint = TINT * torch.randn(len(batch), 1, 3, 1, 1, generator=random)
     grain = GRAIN * torch.randn(real.shape, generator=random)
     kept = torch.rand(len(batch), 1, generator=random) >= PAST_DROP  # (B, 1)
     valid = (batch.past_valid * kept.to(real)).view(-1, CONTEXT, 1, 1, 1)
     return Past.of((real + (tint + grain).to(real)) * valid, valid, scales)
+
+
+def _first_history(batch: ClipBatch, past: Past) -> list[Tensor]:
+    """Pictures (B, 3, H, W) of the two context frames as the temporal judges see them: own ones after a lead-in."""
+    real = [one.picture for one in batch.truth[:CONTEXT]]
+    if batch.lead is None:
+        return real
+    pairs = zip(past.finest.unbind(1), past.valid.unbind(1), real, strict=True)
+    return [torch.where(valid > 0, own, footage) for own, valid, footage in pairs]
+
+
+def _divide_gradients(team: Team, batches: int) -> None:
+    """Make the mean of gradients that were added up over batches."""
+    optimisers = (team.optimiser, team.judge_optimiser)
+    everyone = [one for each in optimisers for group in each.param_groups for one in group["params"]]
+    gradients = [one.grad for one in everyone if one.grad is not None]
+    if batches > 1:
+        torch._foreach_div_(gradients, batches)
 
 
 def _teach_judges(team: Team, loss: Tensor) -> Tensor:
