@@ -8,7 +8,7 @@ from torch import nn
 from planted import LOSSES, MODEL, planted_clip, planted_frame
 from understudy.dataset.batch import ClipBatch, LeadIn, SemanticMap
 from understudy.errors import TrainingError
-from understudy.model.build import start_generator
+from understudy.model.build import add_face, start_generator
 from understudy.model.contract import Past
 from understudy.training import step as stepping
 from understudy.training.step import Moment, Team, train_step
@@ -326,3 +326,12 @@ def test_what_was_there_before_rests_while_it_is_frozen_and_learns_after_it(monk
     train_step(team, clip, LOSSES, frozen, random())
     assert all(torch.equal(one, start) for one, start in zip(old, now, strict=True))
     assert all(torch.equal(value, moments[name]) for name, value in team.optimiser.state[old[0]].items())
+
+
+def test_a_face_network_alone_learns_nothing_from_frames_without_a_face():
+    body = new_team().generator
+    team = Team(add_face(body, 8, seed=1), (1,), seed=1)
+    before = values(team.generator)
+    for judged in (False, True):
+        train_step(team, planted_clip(), LOSSES, Moment(0, 1e-3, judged, frozen=True), random())  # its boxes are empty
+    assert not changed(team.generator, before)

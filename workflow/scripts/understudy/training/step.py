@@ -180,7 +180,7 @@ def learn_from(
     learning = [one for group in team.optimiser.param_groups for one in group["params"] if one.requires_grad]
     start = first_past(team, batch, random)
     history = _first_history(batch, start)  # then own pictures, -1..1
-    held: list[Tensor] = []  # totals and judges' losses of frames whose graphs hang together
+    held: list[Tensor] = []  # totals of frames whose graphs hang together
     judge_losses: list[Tensor] = []
     sums: dict[str, Tensor] = {}
     for rolled in roll_out(team, batch, start, moment.backpropagate):
@@ -197,7 +197,9 @@ def learn_from(
         if not rolled.cut:
             continue
         # graphs end where the past is cut off: the memory of so many frames, whatever T is
-        torch.autograd.backward(torch.stack(held).sum(), inputs=learning, retain_graph=bool(judge_losses))
+        total = torch.stack(held).sum()
+        if total.requires_grad:  # not where all that drew it rests
+            torch.autograd.backward(total, inputs=learning, retain_graph=bool(judge_losses))
         if judge_losses:
             sums["judges"] = sums.get("judges", 0) + _teach_judges(team, torch.stack(judge_losses).sum())
         history = [one.detach() for one in history]
