@@ -12,6 +12,7 @@ from typing import Any
 
 import torch
 
+from understudy.dataset.batch import ClipBatch
 from understudy.dataset.reader import Footage
 from understudy.dataset.windows import read_windows
 from understudy.errors import TrainingError
@@ -25,7 +26,7 @@ from understudy.training.journal import Journal
 from understudy.training.judging import judged_crops
 from understudy.training.perceptual import load_perceptual
 from understudy.training.preview import PreviewFrame, choose_frames, draw_preview, save_preview
-from understudy.training.schedule import Schedule, learning_rate
+from understudy.training.schedule import Schedule, learning_rate, rollout_frames
 from understudy.training.step import Moment, Team, train_step
 
 logger = logging.getLogger(__name__)
@@ -180,18 +181,30 @@ class _Run:
         return preview.psnr
 
     def _step(self) -> dict[str, float]:
-        """Draw a batch and train on it; only this counts as training time."""
+        """Draw the batches of one update and train on them; only this counts as training time."""
         started = time.monotonic()
         stage, share = self.job.stage, self.share
-        judged = share >= stage.judges_from
-        strides = self.team.strides if judged else ()
-        batch = self.footage.sample(self.random, stage.batch, stage.clip_frames, strides).to(self.team.device)
-        moment = Moment(self.progress.step, learning_rate(stage, share), judged)
-        figures = train_step(self.team, batch, self.job.training.losses, moment, self.random)
+        moment = Moment(
+            self.progress.step,
+            rate=learning_rate(stage, share),
+            judged=share >= stage.judges_from,
+            frozen=share < stage.freeze,
+            backpropagate=stage.max_frames_backpropagate,
+        )
+        batches = self._batches(share, moment.judged)
+        figures = train_step(self.team, next(batches), self.job.training.losses, moment, self.random, batches)
         self.progress.step += 1
         self.progress.seconds += time.monotonic() - started
         self.journal.learn(figures)
         return figures
+
+    def _batches(self, share: float, judged: bool) -> Iterator[ClipBatch]:
+        """Draw the batches of one update, each when it is asked for."""
+        stage, strides = self.job.stage, self.team.strides if judged else ()
+        for _ in range(stage.accumulate):
+            lead = rollout_frames(stage.rollout, share, self.random)
+            batch = self.footage.sample(self.random, stage.batch, stage.clip_frames, strides, lead)
+            yield batch.to(self.team.device)
 
     def _report(self, figures: dict[str, float], rate: float) -> None:
         self.journal.report(rate, learning_rate(self.job.stage, self.share))
