@@ -39,7 +39,8 @@ class Watch:
         self.progress.step, self.progress.seconds = step, step / 10
 
     def preview(self, psnr: float, brightness: int = 0) -> None:
-        picture = np.repeat([value + brightness for value in COLOURS.values()], 50)[:, None, None]
+        values = [value + brightness * (name != "footage") for name, value in COLOURS.items()]
+        picture = np.repeat(values, 50)[:, None, None]
         picture = np.broadcast_to(picture, (200, 60, 3)).astype(np.uint8)
         cv2.imwrite(str(self.state / f"preview-{self.progress.step:08d}.png"), picture)
         self.journal.show(SimpleNamespace(psnr=psnr))
@@ -229,7 +230,7 @@ def test_strip_has_the_footage_above_the_chosen_moments(tmp_path):
     strip = cv2.imread(str(watch.state / "strip.png"))
     assert watch.journal.shape.steps == [0, 4, 8, 12, 16, 19]
     colours = [strip[50 * row + 40, 55, 0] for row in range(strip.shape[0] // 50)]
-    assert colours == [COLOURS["footage"] + 19, *(COLOURS["final"] + step for step in (0, 4, 8, 12, 16, 19))]
+    assert colours == [COLOURS["footage"], *(COLOURS["final"] + step for step in (0, 4, 8, 12, 16, 19))]
     again = Watch(tmp_path, step=19)  # reads the rows from the files
     assert (cv2.imread(str(again.state / "strip.png")) == strip).all()
 

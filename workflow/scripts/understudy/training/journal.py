@@ -20,7 +20,7 @@ from understudy.training.curves import Curves
 from understudy.training.page import Pictures, training_page
 from understudy.training.preview import Preview
 from understudy.training.schedule import Schedule
-from understudy.training.strip import STRIP, Strip, cut_row, preview_files
+from understudy.training.strip import STRIP, Strip, preview_files
 
 BOARD = "board"
 PSNR = "held_out/person_psnr_db"
@@ -51,7 +51,7 @@ class Journal:
         _forget_later(state_folder, progress.step)
         self.curves = Curves(state_folder / "curves.tsv", progress.step)
         self.strip = Strip(state_folder)
-        self.shape = self.strip.write()
+        self._look()
         self._sums: dict[str, float] = {}
         self._counts: dict[str, int] = {}
         self._board = _open_board(state_folder / BOARD, progress.step)
@@ -80,10 +80,15 @@ class Journal:
 
     def show(self, preview: Preview) -> None:
         """Take a preview that was just written: its figure, and its row of the strip."""
-        self.shape = self.strip.write()
+        self._look()
         if self._add({PSNR: preview.psnr}):
             self._add_pictures()
         self._write("running")
+
+    def _look(self) -> None:
+        """See which previews there are, and draw their strip."""
+        self.previews = preview_files(self.state_folder)
+        self.shape = self.strip.write(self.previews)
 
     def _add(self, figures: Mapping[str, float]) -> dict[str, float]:
         new = self.curves.add(self.progress.step, figures)
@@ -94,14 +99,13 @@ class Journal:
 
     def _add_pictures(self) -> None:
         """Give the board the newest preview; ever more seldom, so that a long training does not fill the disk."""
-        paths = preview_files(self.state_folder)
-        number = len(paths) - 1
+        number = len(self.previews) - 1
         if number % 2 ** max(0, number.bit_length() - 4) == 0 or self._share == 1:
             rows = {"final": self.strip.newest()}
             if number == 0:
-                rows["footage"] = cut_row(paths[self.progress.step], "footage")[..., ::-1]
+                rows["footage"] = self.strip.footage
             for name, row in rows.items():
-                self._board.add_image(f"held_out/{name}", row, self.progress.step, dataformats="HWC")
+                self._board.add_image(f"held_out/{name}", row[..., ::-1], self.progress.step, dataformats="HWC")
             self._board.flush()
 
     @property
@@ -114,7 +118,7 @@ class Journal:
         with atomic_path(self.folder / "progress.json") as beside:
             beside.write_text(json.dumps(facts, indent=1, allow_nan=False) + "\n", encoding="utf-8")
         folder = relpath(self.state_folder, self.folder)
-        pictures = Pictures(folder, preview_files(self.state_folder), self.shape, STRIP)
+        pictures = Pictures(folder, self.previews, self.shape, STRIP)
         with atomic_path(self.folder / "index.html") as beside:
             beside.write_text(training_page(facts, self.curves.curves, pictures), encoding="utf-8")
 

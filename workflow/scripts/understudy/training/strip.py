@@ -4,7 +4,7 @@ Axes: H rows, W columns of one frame; N frames stand side by side.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -34,25 +34,27 @@ class Strip:
 
     def __init__(self, folder: Path):
         self.folder = folder
-        self._rows: dict[int, np.ndarray] = {}  # drawn rows (H, N * W, 3) uint8 BGR, scaled, by step
+        self.footage: np.ndarray | None = None  # (H, N * W, 3) uint8 BGR, scaled; the same at every step
+        self._rows: dict[int, np.ndarray] = {}  # drawn rows like it, by step
 
-    def write(self) -> StripShape | None:
+    def write(self, previews: Mapping[int, Path]) -> StripShape | None:
         """Draw the strip anew, after a preview was written; None where there is no preview."""
-        paths = preview_files(self.folder)
-        steps = choose_moments(list(paths))
+        steps = choose_moments(list(previews))
         if not steps:
             return None
-        self._rows = {step: self._rows[step] if step in self._rows else cut_row(paths[step], "final") for step in steps}
-        rows = [("footage", cut_row(paths[steps[-1]], "footage"))]
-        rows += [(f"step {step}", self._rows[step]) for step in steps]
+        if self.footage is None:
+            self.footage = cut_row(previews[steps[0]], "footage")
+        known = self._rows
+        self._rows = {step: known[step] if step in known else cut_row(previews[step], "final") for step in steps}
+        rows = [("footage", self.footage), *((f"step {step}", self._rows[step]) for step in steps)]
         strip = np.concatenate([_labelled(row, label) for label, row in rows])  # ((1 + moments) * H, N * W, 3)
         with atomic_path(self.folder / STRIP) as beside:
             cv2.imwrite(str(beside), strip)
         return StripShape(steps, *strip.shape[:2])
 
     def newest(self) -> np.ndarray:
-        """The newest drawn row (H, N * W, 3) uint8 RGB."""
-        return self._rows[max(self._rows)][..., ::-1]
+        """The newest drawn row (H, N * W, 3) uint8 BGR."""
+        return self._rows[max(self._rows)]
 
 
 def preview_files(folder: Path) -> dict[int, Path]:
