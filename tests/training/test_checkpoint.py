@@ -5,7 +5,7 @@ import torch
 
 from planted import LOSSES, MODEL, planted_clip, planted_frame
 from understudy.errors import TrainingError
-from understudy.model.build import start_generator
+from understudy.model.build import load_generator, read_facts, start_generator
 from understudy.training.checkpoint import Progress, StateFolder
 from understudy.training.step import Moment, Team, train_step
 
@@ -88,6 +88,25 @@ def test_another_manifest_starts_fresh(team, tmp_path):
     StateFolder(tmp_path, MANIFEST).save(team, Progress(5, 5.0), torch.Generator())
     assert StateFolder(tmp_path, MANIFEST | {"seed": 2}).resume(team, torch.Generator()) == Progress(0, 0.0)
     assert not list(tmp_path.glob("state-*"))
+
+
+def test_the_best_weights_are_kept_until_better_ones_come(team, tmp_path):
+    folder, best = StateFolder(tmp_path, MANIFEST), tmp_path / "best.safetensors"
+    for step, psnr in enumerate((20.0, 23.5, 22.0, float("nan"))):
+        folder.keep_best(team.average, {"step": step, "person_psnr": psnr})
+    assert read_facts(best) == {"step": 1, "person_psnr": 23.5}
+    again = StateFolder(tmp_path, MANIFEST)  # as after a kill: the figure to beat stands in the file
+    again.keep_best(team.average, {"step": 4, "person_psnr": 23.0})
+    assert read_facts(best)["step"] == 1
+    again.keep_best(team.average, {"step": 5, "person_psnr": 24.0})
+    assert read_facts(best)["step"] == 5
+    kept = load_generator(best).state_dict()
+    assert all(torch.equal(value, kept[name]) for name, value in team.average.state_dict().items())
+    best.write_bytes(best.read_bytes()[:100])
+    again.keep_best(team.average, {"step": 6, "person_psnr": 21.0})
+    assert read_facts(best)["step"] == 6
+    StateFolder(tmp_path, MANIFEST | {"seed": 2})
+    assert not best.exists(), "other settings, another race"
 
 
 def test_a_second_training_is_kept_out_until_the_first_lets_go(tmp_path):

@@ -17,6 +17,7 @@ from understudy.training.perceptual import (
     LAYER_WEIGHTS,
     PerceptualDistance,
     load_perceptual,
+    perceptual_digest,
 )
 from understudy.training.step import Moment, Team, train_step
 
@@ -205,9 +206,9 @@ def test_safetensors_and_half_precision_give_the_same_trunk(file, weights, tmp_p
 
 def test_the_digest_is_held_to_the_setting(file):
     digest = hashlib.sha256(file.read_bytes()).hexdigest()
-    load_perceptual(file, digest)
+    assert perceptual_digest(file) == perceptual_digest(file, digest) == digest
     with pytest.raises(TrainingError, match=rf"vgg19.pth has the SHA-256 {digest}, expected {'0' * 64} .*fetch"):
-        load_perceptual(file, "0" * 64)
+        perceptual_digest(file, "0" * 64)
 
 
 @pytest.mark.parametrize(
@@ -235,6 +236,8 @@ def test_another_layout_is_refused_by_file_key_and_shape(tmp_path, weights, chan
 
 def test_what_is_no_file_of_weights_is_refused(tmp_path):
     with pytest.raises(TrainingError, match=r"do not exist: .*nowhere.pth"):
+        perceptual_digest(tmp_path / "nowhere.pth")
+    with pytest.raises(TrainingError, match=r"nowhere.pth cannot be read as weights"):
         load_perceptual(tmp_path / "nowhere.pth")
     for name in ("text.pth", "text.safetensors"):
         (tmp_path / name).write_text("not weights")

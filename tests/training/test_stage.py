@@ -1,5 +1,6 @@
 import itertools
 import logging
+import math
 import os
 import signal
 import subprocess
@@ -7,6 +8,7 @@ import sys
 import time
 from dataclasses import replace
 from pathlib import Path
+from random import Random
 from types import SimpleNamespace
 
 import pytest
@@ -14,10 +16,11 @@ import torch
 from safetensors.torch import load_file
 
 from planted import DATASET, LOSSES, MODEL, stage, training, vgg19_weights, write_planted_clip
+from understudy.dataset.reader import Footage
 from understudy.errors import TrainingError
 from understudy.job import file_digest
 from understudy.model.build import load_generator, read_facts
-from understudy.settings import PerceptualSettings
+from understudy.settings import PerceptualSettings, RolloutSettings
 from understudy.training import stage as staging
 from understudy.training.stage import number_type, train_stage
 
@@ -68,44 +71,113 @@ run(Path({windows!r}), Path({folder!r}), stage(**{row!r}), save_seconds=0.0)
 """
 
 
+def last_step(state: Path) -> int:
+    """Step of the newest state in a folder; -1 where there is none."""
+    return max((int(path.name[6:14]) for path in state.glob("state-*.pt")), default=-1)
+
+
 @pytest.mark.slow
-def test_killed_and_started_again_ends_with_equal_weights(windows, tmp_path):
-    row = {"steps": 60, "clip_frames": 2, "judges_from": 0.3}
+def test_killed_at_random_moments_and_started_again_ends_with_equal_weights(windows, tmp_path):
+    row, chance = {"steps": 40, "clip_frames": 2, "judges_from": 0.3}, Random(4)
     state = tmp_path / "killed" / "s0t0" / "state"
     paths = [str(ROOT), str(ROOT / "tests"), str(ROOT / "workflow" / "scripts")]
     code = RUNNER.format(paths=paths, windows=str(windows), folder=str(tmp_path / "killed"), row=row)
-    process = subprocess.Popen([sys.executable, "-c", code])
-    while not list(state.glob("state-000000[1-5]*")) and process.poll() is None:
-        time.sleep(0.005)
-    process.kill()
-    assert process.wait() == -signal.SIGKILL
+    for reached in (-1, 6, 20):  # -1: in its first moments, before or in its first save
+        process = subprocess.Popen([sys.executable, "-c", code])
+        while process.poll() is None and not (state.exists() and last_step(state) >= reached):
+            time.sleep(0.005)
+        time.sleep(chance.uniform(0, 0.2))  # in a step, a save, a preview, or between them
+        process.kill()
+        assert process.wait() == -signal.SIGKILL
+        assert last_step(state) < 40
     assert not (tmp_path / "killed" / "s0t0" / "generator.safetensors").exists()
     resumed = run(windows, tmp_path / "killed", stage(**row))
     undisturbed = run(windows, tmp_path / "undisturbed", stage(**row))
     assert equal(resumed, undisturbed)
 
 
-def test_asked_to_end_it_saves_and_the_same_call_goes_on(windows, tmp_path, monkeypatch, caplog):
+@pytest.mark.parametrize("asking", [signal.SIGTERM, signal.SIGUSR1])
+def test_asked_to_end_it_saves_and_the_same_call_goes_on(windows, tmp_path, monkeypatch, caplog, asking):
     usual, count = staging.train_step, []
 
     def interrupted(*arguments):
         count.append(1)
         if len(count) == 3:
-            os.kill(os.getpid(), signal.SIGTERM)
+            os.kill(os.getpid(), asking)
         return usual(*arguments)
 
     monkeypatch.setattr(staging, "train_step", interrupted)
     with pytest.raises(SystemExit) as ended:
         run(windows, tmp_path, stage(steps=6))
-    assert ended.value.code != 0
+    assert ended.value.code == 75
     assert [path.name[:14] for path in (tmp_path / "s0t0" / "state").glob("state-*")] == ["state-00000003"]
-    assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
+    assert signal.getsignal(asking) == signal.SIG_DFL
     with caplog.at_level(logging.INFO, "understudy"):
         weights = run(windows, tmp_path, stage(steps=6))
     assert "goes on from step 3" in caplog.text
     assert len(count) == 6
     monkeypatch.undo()
     assert equal(weights, run(windows, tmp_path / "other", stage(steps=6)))
+
+
+def test_asked_to_end_in_a_preview_it_ends_without_another_step(windows, tmp_path, monkeypatch, caplog):
+    usual = staging.draw_preview
+
+    def interrupted(*arguments):
+        if list((tmp_path / "s0t0" / "state").glob("state-*")):
+            os.kill(os.getpid(), signal.SIGUSR1)
+        return usual(*arguments)
+
+    monkeypatch.setattr(staging, "draw_preview", interrupted)
+    with caplog.at_level(logging.INFO, "understudy"), pytest.raises(SystemExit):
+        run(windows, tmp_path, stage(steps=6), save_seconds=0.0)
+    assert last_step(tmp_path / "s0t0" / "state") == 1
+    assert "asked to end (SIGUSR1) at step 1; saved" in caplog.text
+
+
+def test_the_best_preview_s_weights_are_kept(windows, tmp_path, monkeypatch):
+    figures = iter((20.0, 30.0, 25.0, 24.0))
+    usual = staging.draw_preview
+    monkeypatch.setattr(staging, "draw_preview", lambda *arguments: replace(usual(*arguments), psnr=next(figures)))
+    weights = run(windows, tmp_path, stage(steps=3), save_seconds=0.0)
+    best = tmp_path / "s0t0" / "state" / "best.safetensors"
+    assert (read_facts(best)["step"], read_facts(best)["person_psnr"]) == (1, 30.0)
+    assert read_facts(weights)["step"] == 3
+    assert read_facts(best).keys() == read_facts(weights).keys()
+    assert load_generator(best).height_px == 32
+
+
+def test_accumulated_frozen_and_rolled_out_it_goes_on_with_equal_weights(windows, tmp_path, monkeypatch):
+    first = run(windows, tmp_path, stage(height_px=16))
+    row = stage(
+        name="s1t1", clip_frames=3, steps=6, accumulate=2, batch=1, judges_from=0.3, freeze=0.5,
+        max_frames_backpropagate=2, rollout=RolloutSettings(frames=12, share=0.6), decay="linear",
+    )  # fmt: skip
+    usual, count, led = staging.train_step, [], []
+
+    def interrupted(team, batch, weights, moment, random, more):
+        count.append(moment.frozen)
+        led.append(batch.lead is not None)
+        watched = (led.append(one.lead is not None) or one for one in more)
+        if len(count) in (2, 5):
+            os.kill(os.getpid(), signal.SIGTERM)
+        return usual(team, batch, weights, moment, random, watched)
+
+    monkeypatch.setattr(staging, "train_step", interrupted)
+    for _ in range(2):
+        with pytest.raises(SystemExit):
+            run(windows, tmp_path, row, first)
+    stopped = run(windows, tmp_path, row, first)
+    assert count == [True] * 3 + [False] * 3
+    assert len(led) == 12 and any(led) and not all(led)
+    monkeypatch.undo()
+    assert equal(stopped, run(windows, tmp_path / "undisturbed", row, first))
+
+
+def test_an_epoch_ends_when_every_training_frame_has_had_its_clip(windows, tmp_path):
+    facts = read_facts(run(windows, tmp_path, stage(steps=0, epochs=2.0, batch=8, accumulate=2)))
+    with Footage(windows, 32) as footage:
+        assert facts["step"] == math.ceil(2 * len(footage) / 16)
 
 
 def test_a_changed_setting_never_goes_on_from_the_old_state(windows, tmp_path, caplog):

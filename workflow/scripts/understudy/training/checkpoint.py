@@ -8,6 +8,7 @@ import hashlib
 import io
 import json
 import logging
+import math
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -16,14 +17,18 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
 
 from understudy.errors import TrainingError
 from understudy.job import atomic_path
+from understudy.model.build import read_facts, save_generator
+from understudy.model.contract import Generator
 from understudy.training.step import Team
 
 logger = logging.getLogger(__name__)
 
 KEPT = 2  # states; the older one is there in case the newest is damaged
+BEST = "best.safetensors"  # weights that can be rendered, of the preview with the highest figure so far
 MANIFEST = "manifest.json"
 STATE_NAME = re.compile(r"state-(\d{8})-([0-9a-f]{12})\.pt")
 
@@ -46,7 +51,7 @@ class StateFolder:
             folder: where states and previews lie.
             manifest: everything that decides the result; compared as JSON with the folder's own.
         """
-        self.folder = folder
+        self.folder, self.manifest = folder, dict(manifest)
         folder.mkdir(parents=True, exist_ok=True)
         wanted = json.dumps(manifest, sort_keys=True, indent=1)
         note = folder / MANIFEST
@@ -55,8 +60,8 @@ class StateFolder:
         stale = [path for path, _ in self._states()]
         if stale:
             logger.info("%s holds %d states of other settings or data; starting afresh", folder, len(stale))
-        for path in stale:
-            path.unlink()
+        for path in (*stale, folder / BEST):
+            path.unlink(missing_ok=True)
         with atomic_path(note) as beside:
             beside.write_text(wanted, encoding="utf-8")
 
@@ -107,6 +112,16 @@ class StateFolder:
             random.set_state(state["random"].cpu())
             return Progress(state["step"], state["seconds"])
         return Progress()
+
+    def keep_best(self, generator: Generator, facts: Mapping[str, Any]) -> None:
+        """Write weights and their facts over those kept before, if their `person_psnr` is higher; atomic."""
+        path = self.folder / BEST
+        try:
+            highest = read_facts(path)["person_psnr"]
+        except (FileNotFoundError, SafetensorError):  # none yet, or a damaged one
+            highest = -math.inf
+        if facts["person_psnr"] > highest:
+            save_generator(path, generator, facts)
 
     def _states(self) -> Iterator[tuple[Path, str]]:
         """Yield the state files and the digests in their names, newest first."""

@@ -101,23 +101,32 @@ class PerceptualDistance(nn.Module):
         return torch.stack(distances).sum()
 
 
-def load_perceptual(path: Path, sha256: str = "") -> PerceptualDistance:
-    """Read VGG-19's weights from a file in torchvision's layout; the classifier's and later layers are passed over.
-
-    Args:
-        path: .safetensors, or what torch.save wrote.
-        sha256: digest the file must have, 64 hex digits; empty takes any.
+def perceptual_digest(path: Path, sha256: str = "") -> str:
+    """Return the SHA-256 of a file of weights, 64 hex digits; `sha256` is what it must be, empty takes any.
 
     Raises:
-        TrainingError: the file is missing, has another digest, or does not hold what it should.
+        TrainingError: the file is missing, or another.
     """
     if not path.is_file():
         raise TrainingError(f"The weights of the perceptual loss do not exist: {path}. {WANTED}")
-    if sha256 and (found := file_digest(path)) != sha256:
+    found = file_digest(path)
+    if sha256 not in ("", found):
         raise TrainingError(
             f"{path} has the SHA-256 {found}, expected {sha256} (training.perceptual.sha256); fetch the file anew, or "
             "correct the setting if the file is meant to differ."
         )
+    return found
+
+
+def load_perceptual(path: Path) -> PerceptualDistance:
+    """Read VGG-19's weights from a file in torchvision's layout; the classifier's and later layers are passed over.
+
+    Args:
+        path: .safetensors, or what torch.save wrote.
+
+    Raises:
+        TrainingError: the file does not hold what it should.
+    """
     values = _read(path)
     perceptual = PerceptualDistance()
     shapes = {name: value.shape for name, value in perceptual.state_dict().items()}
@@ -135,7 +144,7 @@ def _read(path: Path) -> Mapping[str, Tensor]:
         if path.suffix == ".safetensors":
             return load_file(path)
         values = torch.load(path, map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError, SafetensorError) as mistake:
+    except (OSError, pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError, SafetensorError) as mistake:
         reason = (str(mistake) or type(mistake).__name__).splitlines()[0]
         raise TrainingError(f"{path} cannot be read as weights ({reason}). {WANTED}") from mistake
     if not isinstance(values, Mapping):

@@ -1,11 +1,8 @@
 """Trains one stage: one height, one clip length; ends by steps or by time, and goes on where it was killed."""
 
 import logging
-import signal
-import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -18,22 +15,22 @@ from understudy.dataset.windows import read_windows
 from understudy.errors import TrainingError
 from understudy.job import file_digest
 from understudy.layouts import open_file
-from understudy.model.build import grow_generator, load_generator, save_generator, start_generator, warm_up
+from understudy.model.build import add_face, grow_generator, load_generator, save_generator, start_generator, warm_up
 from understudy.model.contract import Generator
 from understudy.settings import VERSIONS, DatasetSettings, ModelSettings, StageSettings, TrainingSettings
 from understudy.training.checkpoint import Progress, StateFolder
 from understudy.training.journal import Journal
 from understudy.training.judging import judged_crops
-from understudy.training.perceptual import load_perceptual
+from understudy.training.perceptual import load_perceptual, perceptual_digest
 from understudy.training.preview import PreviewFrame, choose_frames, draw_preview, save_preview
 from understudy.training.schedule import Schedule, learning_rate, rollout_frames
 from understudy.training.step import Moment, Team, train_step
+from understudy.training.stop import STOPPED, stop_request
 
 logger = logging.getLogger(__name__)
 
 REPORT_SECONDS = 5.0  # between two progress lines
 START_FRAMES = 120  # most frames from which atlas and plate start
-STOPPED = 143  # exit code after SIGTERM, as shells have it
 
 
 @dataclass(frozen=True)
@@ -58,7 +55,7 @@ class Job:
 
     def manifest(self) -> dict[str, Any]:
         """Everything that decides the weights; how often is saved and shown does not."""
-        training = asdict(self.training)
+        training, sha256 = asdict(self.training), self.training.perceptual.sha256
         for name in ("save_seconds", "preview_frames", "perceptual"):
             training.pop(name)
         return {
@@ -67,7 +64,7 @@ class Job:
             "data": file_digest(self.windows),
             "previous": file_digest(self.previous) if self.previous else None,
             "warm": file_digest(self.warm) if self.warm else None,
-            "perceptual": file_digest(self.perceptual) if self.perceptual else None,
+            "perceptual": perceptual_digest(self.perceptual, sha256) if self.perceptual else None,
             "model": asdict(self.model),
             "training": training,
             "dataset": asdict(self.dataset),
@@ -100,14 +97,13 @@ def train_stage(
 
     Raises:
         TrainingError: the stage cannot start, or a loss is not finite.
-        SystemExit: the process was asked to end (SIGTERM); the state is saved.
+        SystemExit: the process was asked to end (SIGTERM, SIGUSR1); the state is saved, the code is `stop.STOPPED`.
     """
     torch.set_num_threads(threads)
     (stage,) = training.stages
     job = Job(windows, previous, warm, model, training, dataset)
-    manifest = job.manifest()
     random = torch.Generator().manual_seed(training.seed)
-    folder = StateFolder(state_folder, manifest)
+    folder = StateFolder(state_folder, job.manifest())
     with (
         folder.held(),
         Footage(windows, stage.height_px, "training", dataset.surface) as footage,
@@ -126,8 +122,7 @@ def train_stage(
                 run.show(shown)
             run.train(shown)
             psnr = run.show(shown)
-            facts = {"stage": stage.name, "step": progress.step, "seconds": progress.seconds, "person_psnr": psnr}
-            save_generator(weights, team.average, {**manifest, **facts})
+            save_generator(weights, team.average, run.facts(psnr))
     logger.info("%s: %d steps in %.0f s, wrote %s", stage.name, progress.step, progress.seconds, weights)
 
 
@@ -148,7 +143,7 @@ class _Run:
         """Step until the schedule ends; save, show and report on the way."""
         saved = reported = time.monotonic()
         first, begun = self.progress.step, self.progress.seconds
-        with _stop_request() as stop:
+        with stop_request() as asked:
             while self.share < 1:
                 figures = self._step()
                 now = time.monotonic()
@@ -156,15 +151,14 @@ class _Run:
                     reported = now
                     done = self.progress.step - first
                     self._report(figures, done / max(self.progress.seconds - begun, 1e-9))
-                if stop():
+                if asked() or now - saved >= self.job.training.save_seconds or self.share >= 1:
                     path = self.folder.save(self.team, self.progress, self.random)
-                    logger.info("asked to end at step %d; saved %s", self.progress.step, path)
-                    raise SystemExit(STOPPED)
-                if now - saved >= self.job.training.save_seconds or self.share >= 1:
-                    self.folder.save(self.team, self.progress, self.random)
-                    if self.share < 1:
+                    if not asked() and self.share < 1:
                         self.show(shown)
                     saved = time.monotonic()
+                    if asked():  # before the save, or since
+                        logger.info("asked to end (%s) at step %d; saved %s", asked(), self.progress.step, path)
+                        raise SystemExit(STOPPED)
 
     @property
     def share(self) -> float:
@@ -178,7 +172,13 @@ class _Run:
         what = "the start, texture on plate" if step == 0 and self.job.previous is None else f"step {step}"
         logger.info("%s: %s, person %.2f dB on %d held-out frames", self.job.stage.name, what, preview.psnr, len(shown))
         self.journal.show(preview)
+        self.folder.keep_best(self.team.average, self.facts(preview.psnr))
         return preview.psnr
+
+    def facts(self, psnr: float) -> dict[str, Any]:
+        """What stands beside weights: all that decided them, how far they are, and their held-out figure, dB."""
+        so_far = {"step": self.progress.step, "seconds": self.progress.seconds, "person_psnr": psnr}
+        return {**self.folder.manifest, "stage": self.job.stage.name, **so_far}
 
     def _step(self) -> dict[str, float]:
         """Draw the batches of one update and train on them; only this counts as training time."""
@@ -222,8 +222,7 @@ class _Run:
 def _make_team(job: Job, footage: Footage) -> Team:
     """Start or grow the generator, and put judges beside it."""
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    sha256 = job.training.perceptual.sha256
-    perceptual = load_perceptual(job.perceptual, sha256) if job.perceptual else None
+    perceptual = load_perceptual(job.perceptual) if job.perceptual else None
     generator = _make_generator(job, footage).to(device)
     precision = number_type(job.training.precision, device)
     return Team(
@@ -239,6 +238,8 @@ def _make_team(job: Job, footage: Footage) -> Team:
 
 def _judged_strides(job: Job) -> tuple[int, ...]:
     """Strides of the temporal judges: those in every clip's flow.h5 of which a clip of the stage holds three frames."""
+    if job.training.losses.temporal_gan == job.training.losses.temporal_features == 0:
+        return ()
     strides = set(range(1, job.stage.clip_frames // 2 + 1)) | {1}
     for clip in read_windows(job.windows).clips:
         with open_file(clip.flow, "flow") as file:
@@ -247,7 +248,13 @@ def _judged_strides(job: Job) -> tuple[int, ...]:
 
 
 def _make_generator(job: Job, footage: Footage) -> Generator:
-    """Build the generator a stage starts from.
+    """Build the generator a stage starts from, with a face network where the stage asks for one."""
+    generator = _make_body(job, footage)
+    return add_face(generator, job.stage.face, job.training.seed) if job.stage.face else generator
+
+
+def _make_body(job: Job, footage: Footage) -> Generator:
+    """Take the generator of the stage before, grown where this stage is higher; a first stage starts from the footage.
 
     Raises:
         TrainingError: the stage before has other model settings or does not fit the height.
@@ -290,17 +297,3 @@ def number_type(precision: str, device: torch.device) -> torch.dtype:
 def _cpu_has_bfloat16() -> bool:
     facts = Path("/proc/cpuinfo")
     return facts.is_file() and any(name in facts.read_text() for name in ("avx512_bf16", "amx_bf16"))
-
-
-@contextmanager
-def _stop_request() -> Iterator[Callable[[], bool]]:
-    """Yield a function that tells whether SIGTERM has come; outside the main thread it never does."""
-    asked = threading.Event()
-    if threading.current_thread() is not threading.main_thread():
-        yield asked.is_set
-        return
-    before = signal.signal(signal.SIGTERM, lambda *_: asked.set())
-    try:
-        yield asked.is_set
-    finally:
-        signal.signal(signal.SIGTERM, before)

@@ -1,0 +1,29 @@
+"""Being asked to end: a training saves after its step, within seconds, and ends with a code that says "run me again".
+
+SIGTERM comes from Snakemake, from `kill`, and from Slurm before a time limit, a preemption or a cancellation kills;
+SIGUSR1 is what `sbatch --signal` and other schedulers send ahead of their limit.
+"""
+
+import os
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+SIGNALS = (signal.SIGTERM, signal.SIGUSR1)
+STOPPED = os.EX_TEMPFAIL  # 75, sysexits.h: a passing failure; a scheduler is free to queue the job again
+
+
+@contextmanager
+def stop_request() -> Iterator[Callable[[], str]]:
+    """Yield a function that names the signal that asked to end, or gives ""; outside the main thread it always does."""
+    asked: list[str] = []
+    if threading.current_thread() is not threading.main_thread():
+        yield lambda: ""
+        return
+    before = {one: signal.signal(one, lambda number, _: asked.append(signal.Signals(number).name)) for one in SIGNALS}
+    try:
+        yield lambda: asked[0] if asked else ""
+    finally:
+        for one, handler in before.items():
+            signal.signal(one, handler)
