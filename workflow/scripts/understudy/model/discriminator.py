@@ -53,8 +53,10 @@ class JudgeShape:
 
 
 class CompactLevel(nn.Module):
-    """Begins at half size (pixel-unshuffle), ends at an eighth: a ninth of the patch judge's work, for machines
-    without a GPU. Instance norm, so batches do not mix."""
+    """Begins at half size (pixel-unshuffle), ends at an eighth: an eighth of the work of a patch judge of two sizes.
+
+    Instance norm, so batches do not mix.
+    """
 
     def __init__(self, incoming: int, width: int = 32):
         super().__init__()
