@@ -40,9 +40,9 @@ def count(network: torch.nn.Module) -> int:
 @pytest.mark.parametrize(("width", "millions"), [(32, 22.86), (64, 91.29), (128, 364.83)])
 def test_the_trunk_has_the_originals_parameters(width, millions):
     with torch.device("meta"):
-        original, ours = Trunk(18, 6, width), Trunk(3 * MAP_CHANNELS, 6, width)
+        original, ours = Trunk(18, 6, width), Vid2Vid(replace(SETTINGS, width=width), 64, 64)
     assert count(original) / 1e6 == pytest.approx(millions, abs=0.005)
-    assert count(ours) - count(original) == (3 * MAP_CHANNELS - 18) * 49 * width  # parts as channels, nothing else
+    assert count(ours) - count(original) == (MAP_CHANNELS + 1) * 6  # the legend of the maps, nothing else
 
 
 def test_refiners_have_the_originals_parameters():
@@ -157,7 +157,7 @@ def test_growing_starts_with_the_picture_below_upsampled(factor):
         drawn = grown(maps, past)
         below = drawn.coarser[0]
         again = small.trunk(
-            functional.avg_pool2d(torch.cat([map_channels(one) for one in maps], 1), factor),
+            functional.avg_pool2d(torch.cat([small.legend(map_channels(one)) for one in maps], 1), factor),
             past.pictures[0].flatten(1, 2),
         )
     torch.testing.assert_close(below, again.picture.tanh())  # the old network, unchanged

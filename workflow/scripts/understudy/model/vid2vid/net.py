@@ -3,10 +3,12 @@
 It needs no body: maps without a surface have part 0 everywhere.
 Axes: B batch, H rows, W columns.
 Source: Wang et al., Video-to-Video Synthesis, NeurIPS 2018. Departures: norm per picture (see `layers`); parts are
-24 shares and not one number; a grown network starts with the picture below (see `scales.Refiner`).
+24 shares brought to six channels by a learnt legend, not one number; a grown network starts with the picture below
+(see `scales.Refiner`).
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -22,6 +24,7 @@ from understudy.settings import ModelSettings
 
 PARTS = 24
 MAP_CHANNELS = PARTS + 2 + 3  # shares of the parts, U and V, drawing: of one frame
+LEGEND = 6  # channels the networks see of one frame, as many as the original's
 
 
 class Vid2Vid(Generator):
@@ -37,7 +40,8 @@ class Vid2Vid(Generator):
         super().__init__()
         self.settings = settings
         self.height_px, self.width_px, self.scales = height_px, width_px, scales
-        channels = MAP_CHANNELS * (CONTEXT + 1), 3 * CONTEXT
+        channels = LEGEND * (CONTEXT + 1), 3 * CONTEXT
+        self.legend = nn.Conv2d(MAP_CHANNELS, LEGEND, 1)
         self.trunk = Trunk(*channels, settings.width)
         self.refiners = nn.ModuleList(
             Refiner(*channels, settings.width >> scale, FLOW_PX * 2**scale) for scale in range(1, scales)
@@ -46,17 +50,16 @@ class Vid2Vid(Generator):
 
     def forward(self, maps: Sequence[SemanticMap], past: Past) -> Composition:
         """Draw frame t from maps t-2, t-1, t and own pictures t-2, t-1 of every scale (see `Generator`)."""
-        seen = torch.cat([map_channels(one) for one in maps], dim=1)  # (B, 87, H, W)
+        channels = [map_channels(one) for one in maps]  # (B, 29, H, W) each
+        seen = torch.cat([self.legend(one) for one in channels], dim=1)  # (B, 18, H, W)
         sketch: Sketch | None = None
         drawn: list[Composition] = []
         for scale, pictures in enumerate(past.pictures):
             halvings = self.scales - 1 - scale
             sketch = self._sketch(scale, _shrink(seen, halvings), pictures.flatten(1, 2), sketch)
-            drawn.append(
-                _joined(sketch, pictures[:, -1], past.valid[:, -1], _shrink(seen[:, -MAP_CHANNELS:], halvings))
-            )
+            drawn.append(_joined(sketch, pictures[:, -1], past.valid[:, -1]))
         *coarser, finest = drawn
-        return Composition(**{**vars(finest), "coarser": tuple(one.final for one in coarser)})
+        return replace(finest, matte=coverage(channels[-1]), coarser=tuple(one.final for one in coarser))
 
     def learning_groups(self) -> dict[str, list[nn.Parameter]]:
         """All weights learn at one rate."""
@@ -70,7 +73,7 @@ class Vid2Vid(Generator):
         """List the networks below the finest."""
         if self.scales == 1:
             return []
-        return [one for part in (self.trunk, self.refiners[:-1]) for one in part.parameters()]
+        return [one for part in (self.legend, self.trunk, self.refiners[:-1]) for one in part.parameters()]
 
     def grown(self, height_px: int, width_px: int) -> "Vid2Vid":
         """Return a generator for pictures larger by a power of two that starts with this one's pictures."""
@@ -78,6 +81,7 @@ class Vid2Vid(Generator):
         if (self.height_px << doublings, self.width_px << doublings) != (height_px, width_px):
             raise ValueError(f"{self.height_px} x {self.width_px} does not double to {height_px} x {width_px}")
         bigger = Vid2Vid(self.settings, height_px, width_px, self.scales + doublings)
+        bigger.legend.load_state_dict(self.legend.state_dict())
         bigger.trunk.load_state_dict(self.trunk.state_dict())
         for new, old in zip(bigger.refiners, self.refiners, strict=False):
             new.load_state_dict(old.state_dict())
@@ -106,14 +110,14 @@ def map_channels(semantic: SemanticMap) -> Tensor:
     return torch.cat([shares, pixel_uv(semantic), semantic.drawing], dim=1)
 
 
-def _joined(sketch: Sketch, before: Tensor, valid: Tensor, maps: Tensor) -> Composition:
-    """Cut a sketch to the size of the past picture (B, 3, h, w) and join the two."""
+def _joined(sketch: Sketch, before: Tensor, valid: Tensor) -> Composition:
+    """Cut a sketch to the size of the past picture (B, 3, h, w) and join the two; the matte is left 0."""
     height, width = before.shape[-2:]
     picture, flow, mask = (one[..., :height, :width].float() for one in (sketch.picture, sketch.flow, sketch.mask))
     raw = picture.tanh()
     valid = valid.expand(-1, 1, height, width)
     final, warped, used = compose(raw, mask.sigmoid(), flow, before, valid)
-    return Composition(final, raw, flow, used, coverage(maps), warped)
+    return Composition(final, raw, flow, used, torch.zeros_like(used), warped)
 
 
 def coverage(maps: Tensor) -> Tensor:
