@@ -1,5 +1,6 @@
 import copy
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -10,6 +11,7 @@ from understudy.model.build import start_generator
 from understudy.model.contract import Composition
 from understudy.model.discriminator import Verdict
 from understudy.training.judging import GAN_KINDS, Hearing, Panel, judge_terms, judged_crops
+from understudy.training.stage import _judged_strides
 from understudy.training.step import Moment, Team, train_step
 from understudy.validation import load_schema
 
@@ -175,15 +177,23 @@ def test_judges_of_crops_take_part_where_they_have_a_weight():
     assert judged_crops(ALL_LOSSES) == ("face", "hand")
 
 
-@pytest.mark.parametrize("frames", ["last", "all"])
-def test_judged_frames_have_the_weight_of_a_whole_clip(frames):
-    judges, case = panel(replace(JUDGES, frames=frames), strides=(1,)), clip(clip_frames=4)
-    places = judges.places(6)
-    assert list(places) == ([5] if frames == "last" else [2, 3, 4, 5])
+def test_judged_frames_have_the_weight_of_a_whole_clip():
+    case, kinds = clip(clip_frames=5, strides=(3,)), ("last", "all")
+    last, every = (panel(replace(JUDGES, frames=frames), strides=(1, 3)) for frames in kinds)
+    assert (list(last.places(7)), list(every.places(7))) == ([6], [2, 3, 4, 5, 6])
     with torch.no_grad():
-        heard = [judge_terms(judges, hearing(case, place))[0]["image_features"].item() for place in places]
-        one = judge_terms(panel(strides=()), hearing(case, 2))[0]["image_features"].item() / 4
-    assert len(heard) * heard[0] == pytest.approx(4 * one, rel=0.5)  # much alike, since all is noise
+        (once, error), (often, part) = (judge_terms(each, hearing(case)) for each in (last, every))
+        long = judge_terms(panel(replace(JUDGES, frames="all"), strides=(3,)), hearing(case))[0]["temporal_gan"]
+        whole = judge_terms(panel(replace(JUDGES, frames="last"), strides=(3,)), hearing(case))[0]["temporal_gan"]
+    for name in ("image_gan", "image_features", "temporal_gan", "temporal_features"):
+        assert once[name].item() == pytest.approx(5 * often[name].item())
+    assert error.item() == pytest.approx(5 * part.item())
+    assert long.item() == pytest.approx(whole.item())  # one frame of five has the history
+
+
+def test_without_a_weight_no_stride_is_judged():
+    weightless = replace(LOSSES, temporal_gan=0.0, temporal_features=0.0)
+    assert _judged_strides(SimpleNamespace(training=SimpleNamespace(losses=weightless))) == ()
 
 
 def test_judges_take_one_step_with_the_generator_whatever_they_judge():
