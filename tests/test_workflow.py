@@ -12,7 +12,10 @@ from pathlib import Path
 
 import av
 import pytest
+import torch
 import yaml
+
+from planted import vgg19_weights
 
 ROOT = Path(__file__).parents[1]
 PARTS = ("Snakefile", "rules", "workflow", "config", "profiles", "envs")
@@ -178,6 +181,24 @@ def test_killed_training_goes_on_with_the_same_command(project, changed_config):
     text = snakemake(project, target, config=config)
     assert (project / target).is_file()
     assert re.search(r"s0t9: goes on from step [1-9]", text), text[-3000:]
+
+
+def test_a_touched_perceptual_file_retrains_nothing_a_changed_one_does(project, changed_config):
+    def change(settings):
+        settings["training"]["losses"] = {"perceptual": 1}
+        settings["training"]["perceptual"] = {"weights": "vgg19.pth"}
+        settings["training"]["stages"] = [{"name": "s0t8", "height_px": 64, "clip_frames": 1, "batch": 1, "steps": 2}]
+
+    config, file = changed_config(change), project / "vgg19.pth"
+    target = "results/performers/ada/s0t8/generator.safetensors"
+    refused = snakemake(project, target, config=config, expect=1)
+    assert "does not exist: vgg19.pth" in refused and "rule " not in refused
+    torch.save(vgg19_weights(3), file)
+    snakemake(project, target, config=config)
+    os.utime(file)
+    assert "Nothing to be done" in snakemake(project, "--dry-run", target, config=config)
+    torch.save(vgg19_weights(4), file)
+    assert planned(project, target, config=config) == {"train_stage": {"s0t8"}}
 
 
 def test_overlays_run_without_training(project):
