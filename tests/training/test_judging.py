@@ -5,13 +5,13 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from planted import JUDGES, LOSSES, MODEL, planted_clip, planted_frame
+from planted import DATASET, JUDGES, LOSSES, MODEL, planted_clip, planted_frame, stage, training, write_planted_clip
 from understudy.dataset.batch import ClipBatch
 from understudy.model.build import start_generator
 from understudy.model.contract import Composition
 from understudy.model.discriminator import Verdict
 from understudy.training.judging import GAN_KINDS, Hearing, Panel, judge_terms, judged_crops
-from understudy.training.stage import _judged_strides
+from understudy.training.stage import _judged_strides, train_stage
 from understudy.training.step import Moment, Team, train_step
 from understudy.validation import load_schema
 
@@ -246,3 +246,16 @@ def test_every_game_in_the_schema_is_played():
     assert set(rules["gan"]["enum"]) == set(GAN_KINDS)
     for kind in rules["kind"]["enum"]:
         panel(replace(JUDGES, kind=kind))
+
+
+def test_a_stage_trains_with_the_judges_of_its_settings(tmp_path):
+    (tmp_path / "clip").mkdir()
+    windows, row = write_planted_clip(tmp_path / "clip"), stage(steps=2, clip_frames=2, judges_from=0.0)
+    settings = training(row, judges=replace(PATCH, gan="hinge", frames="all"), losses=ALL_LOSSES)
+    weights, state = tmp_path / "generator.safetensors", tmp_path / "state"
+    train_stage(windows, None, weights, state, MODEL, settings, DATASET, threads=1)
+    saved = torch.load(max(state.glob("state-*.pt")), weights_only=True)
+    names = {".".join(name.split(".")[:3]) for name in saved["judges"]}
+    wanted = {"image": (32, 16), "stride_1": (32, 16), "face": (16,), "hand": (16,)}
+    assert names == {f"{judge}.levels.height_{height}" for judge, heights in wanted.items() for height in heights}
+    assert weights.is_file()
