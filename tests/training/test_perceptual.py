@@ -1,6 +1,7 @@
 """The weights here are random, in VGG-19's own layout and widths."""
 
 import hashlib
+from collections import OrderedDict
 from dataclasses import replace
 from pathlib import Path
 
@@ -202,6 +203,15 @@ def test_safetensors_and_half_precision_give_the_same_trunk(file, weights, tmp_p
         assert mine.dtype == torch.float32
         assert torch.equal(mine, weights[name].half().float())
         assert torch.equal(theirs, weights[name])
+
+
+def test_a_file_of_old_style_with_parameters_is_read(weights, tmp_path):
+    """Torchvision's own file was written before torch.save made zip files."""
+    parameters = OrderedDict((name, torch.nn.Parameter(value)) for name, value in weights.items())
+    torch.save(parameters, tmp_path / "old.pth", _use_new_zipfile_serialization=False)
+    for name, value in load_perceptual(tmp_path / "old.pth").state_dict().items():
+        assert torch.equal(value, weights[name])
+    assert not any(one.requires_grad for one in load_perceptual(tmp_path / "old.pth").parameters())
 
 
 def test_the_digest_is_held_to_the_setting(file):

@@ -1,7 +1,7 @@
 """Being asked to end: a training saves after its step, within seconds, and ends with a code that says "run me again".
 
-SIGTERM comes from Snakemake, from `kill`, and from Slurm before a time limit, a preemption or a cancellation kills;
-SIGUSR1 is what `sbatch --signal` and other schedulers send ahead of their limit.
+SIGTERM comes from `kill`, and from Slurm before a time limit, a preemption or a cancellation kills; SIGUSR1 is what a
+batch script asks for to be told earlier (`sbatch --signal`).
 """
 
 import os
