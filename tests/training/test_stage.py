@@ -135,11 +135,13 @@ def test_asked_to_end_in_a_preview_it_ends_without_another_step(windows, tmp_pat
     assert "asked to end (SIGUSR1) at step 1; saved" in caplog.text
 
 
-def test_the_best_preview_s_weights_are_kept(windows, tmp_path, monkeypatch):
+def test_the_best_preview_s_weights_are_kept(windows, tmp_path, monkeypatch, caplog):
     figures = iter((20.0, 30.0, 25.0, 24.0))
     usual = staging.draw_preview
     monkeypatch.setattr(staging, "draw_preview", lambda *arguments: replace(usual(*arguments), psnr=next(figures)))
-    weights = run(windows, tmp_path, stage(steps=3), save_seconds=0.0)
+    with caplog.at_level(logging.INFO, "understudy"):
+        weights = run(windows, tmp_path, stage(steps=3), save_seconds=0.0)
+    assert "a preview on the way was better, 30.00 dB at step 1; its weights are in best.safetensors" in caplog.text
     best = tmp_path / "s0t0" / "state" / "best.safetensors"
     assert (read_facts(best)["step"], read_facts(best)["person_psnr"]) == (1, 30.0)
     assert read_facts(weights)["step"] == 3

@@ -91,7 +91,7 @@ class StateFolder:
         }
         buffer = io.BytesIO()
         torch.save(state, buffer)
-        data = buffer.getvalue()
+        data = buffer.getbuffer()  # no copy: states of large models take gigabytes
         path = self.folder / f"state-{progress.step:08d}-{_digest(data)}.pt"
         with atomic_path(path) as beside:
             beside.write_bytes(data)
@@ -115,13 +115,15 @@ class StateFolder:
 
     def keep_best(self, generator: Generator, facts: Mapping[str, Any]) -> None:
         """Write weights and their facts over those kept before, if their `person_psnr` is higher; atomic."""
-        path = self.folder / BEST
+        if facts["person_psnr"] > self.best().get("person_psnr", -math.inf):
+            save_generator(self.folder / BEST, generator, facts)
+
+    def best(self) -> dict[str, Any]:
+        """Read the facts of the best weights; nothing where there are none yet, or damaged ones."""
         try:
-            highest = read_facts(path)["person_psnr"]
-        except (FileNotFoundError, SafetensorError):  # none yet, or a damaged one
-            highest = -math.inf
-        if facts["person_psnr"] > highest:
-            save_generator(path, generator, facts)
+            return read_facts(self.folder / BEST)
+        except (FileNotFoundError, SafetensorError):
+            return {}
 
     def _states(self) -> Iterator[tuple[Path, str]]:
         """Yield the state files and the digests in their names, newest first."""
@@ -130,5 +132,5 @@ class StateFolder:
                 yield path, found[2]
 
 
-def _digest(data: bytes) -> str:
+def _digest(data: bytes | memoryview) -> str:
     return hashlib.sha256(data).hexdigest()[:12]

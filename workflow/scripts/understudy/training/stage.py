@@ -18,7 +18,7 @@ from understudy.layouts import open_file
 from understudy.model.build import add_face, grow_generator, load_generator, save_generator, start_generator, warm_up
 from understudy.model.contract import Generator
 from understudy.settings import VERSIONS, DatasetSettings, ModelSettings, StageSettings, TrainingSettings
-from understudy.training.checkpoint import Progress, StateFolder
+from understudy.training.checkpoint import BEST, Progress, StateFolder
 from understudy.training.journal import Journal
 from understudy.training.judging import judged_crops
 from understudy.training.perceptual import load_perceptual, perceptual_digest
@@ -124,6 +124,10 @@ def train_stage(
             psnr = run.show(shown)
             save_generator(weights, team.average, run.facts(psnr))
     logger.info("%s: %d steps in %.0f s, wrote %s", stage.name, progress.step, progress.seconds, weights)
+    best = folder.best()
+    if best.get("person_psnr", psnr) > psnr:
+        better = f"{best['person_psnr']:.2f} dB at step {best['step']}"
+        logger.info("%s: a preview on the way was better, %s; its weights are in %s", stage.name, better, BEST)
 
 
 @dataclass
