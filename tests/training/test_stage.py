@@ -149,6 +149,7 @@ def test_the_best_preview_s_weights_are_kept(windows, tmp_path, monkeypatch, cap
     assert load_generator(best).height_px == 32
 
 
+@pytest.mark.slow
 def test_accumulated_frozen_and_rolled_out_it_goes_on_with_equal_weights(windows, tmp_path, monkeypatch):
     first = run(windows, tmp_path, stage(height_px=16))
     row = stage(

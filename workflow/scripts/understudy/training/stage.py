@@ -21,6 +21,7 @@ from understudy.settings import VERSIONS, DatasetSettings, ModelSettings, StageS
 from understudy.training.checkpoint import BEST, Progress, StateFolder
 from understudy.training.journal import Journal
 from understudy.training.judging import judged_crops
+from understudy.training.memory import check_memory
 from understudy.training.perceptual import load_perceptual, perceptual_digest
 from understudy.training.preview import PreviewFrame, choose_frames, draw_preview, save_preview
 from understudy.training.schedule import Schedule, learning_rate, rollout_frames
@@ -96,7 +97,7 @@ def train_stage(
         warm: another performer's weights, whose networks a first stage starts from.
 
     Raises:
-        TrainingError: the stage cannot start, or a loss is not finite.
+        TrainingError: the stage cannot start, its memory is too little, or a loss is not finite.
         SystemExit: the process was asked to end (SIGTERM, SIGUSR1); the state is saved, the code is `stop.STOPPED`.
     """
     torch.set_num_threads(threads)
@@ -112,6 +113,7 @@ def train_stage(
         footage.prepare()
         team = _make_team(job, footage)
         progress = folder.resume(team, random)
+        check_memory(team, footage, stage, training.losses)
         schedule = Schedule.of(stage, len(footage))
         shown = choose_frames(held_out, training.preview_frames)
         with Journal(weights.parent, state_folder, stage, schedule, progress) as journal:
