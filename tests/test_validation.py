@@ -198,6 +198,18 @@ def test_patch_judges_gain_a_level_each_time_the_height_doubles():
     assert levels() == [0, 0, 0]
 
 
+def test_a_generated_table_is_worth_the_same_rows_written_out():
+    grow = {"heights_px": [128, 256], "clip_frames": [1, 3], "batch": 2, "epochs": 3, "judges_from": 1}
+    generated = load_project(changed(training={"stages": [], "grow": grow}), ROOT)
+    written = load_project(changed(training={"stages": generated.stages()}), ROOT)
+    names = [row["name"] for row in generated.stages()]
+    assert names == ["s0t0", "s0t1", "s1t1"] and generated.last_stage() == "s1t1"
+    assert generated.stage_before("s1t1") == "s0t1"
+    for name in names:
+        assert generated.stage_digest(name) == written.stage_digest(name)
+        assert repr(generated.stage_training(name)) == repr(written.stage_training(name))
+
+
 def test_finding_a_person_does_not_depend_on_smoothing():
     whole, smoothed, strict = (
         load_project(changed(pose=pose), ROOT).single_picture_pose()
