@@ -208,3 +208,30 @@ def test_overlays_run_without_training(project):
     snakemake(project, "overlays")
     assert (project / "results" / "clips" / "ben" / "overlay.mp4").is_file()
     assert (project / "results" / "clips" / "ben" / "doubtful.tsv").read_text().startswith("frame\t")
+
+
+def test_vid2vid_draws_from_limbs_alone_with_a_face_and_a_warm_start(project, tmp_path):
+    """No surface, two heights, a face network in the last stage; a second performer starts from the first one's."""
+    folder = shutil.copytree(project, tmp_path / "project", symlinks=True)
+    settings = yaml.safe_load((folder / "config" / "smoke.yaml").read_text())
+    settings |= {
+        "performers": {"eve": {"clips": ["ada"]}, "dan": {"clips": ["ada"], "warm_start": "eve"}},
+        "transfers": [{"performer": "eve", "driving": "ben", "retarget": "global"}],
+        "surface": {"backend": "none"},
+        "model": {"generator": "vid2vid", "width": 8},
+    }
+    row = {"batch": 1, "clip_frames": 2, "steps": 3}
+    settings["training"]["losses"] = {"face": 1}
+    settings["training"]["stages"] = [
+        {"name": "s0t1", "height_px": 64, **row},
+        {"name": "s1t1", "height_px": 128, "freeze": 0.5, "judges_from": 0.5, **row},
+        {"name": "s1t2", "height_px": 128, "freeze": 1, "face": 8, **row},
+    ]
+    (folder / "config" / "vid2vid.yaml").write_text(yaml.safe_dump(settings))
+    text = snakemake(folder, config="config/vid2vid.yaml")
+    assert "carried over legend" in text
+    with av.open(str(folder / "results/transfers/eve/ben/video.mp4")) as film:
+        assert sum(1 for _ in film.decode(video=0)) == 15
+    figures = json.loads((folder / "results/performers/eve/metrics.json").read_text())["figures"]
+    assert figures["clipped_maps"]["generator"]["psnr_face_db"] > 0
+    assert not planned(folder, config="config/vid2vid.yaml")

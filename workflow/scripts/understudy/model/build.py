@@ -61,12 +61,13 @@ def add_face(generator: Generator, width: int, seed: int) -> Generator:
 def warm_up(generator: Generator, weights: Path) -> None:
     """Start a generator's networks from another performer's; logs which layers carry over and which do not.
 
-    A layer carries over where name and shape are the same; what belongs to a person never does.
+    A layer carries over where name and shape are the same; what belongs to a person never does, nor does a face.
 
     Raises:
         TrainingError: the file is broken, or nothing in it fits.
     """
-    other = load_generator(weights).state_dict()
+    source = load_generator(weights)
+    other = (source.body if isinstance(source, Faced) else source).state_dict()
     own = generator.state_dict()
     fitting = {
         name: value
