@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from planted import LOSSES, MODEL, planted_clip, planted_frame
-from understudy.dataset.batch import ClipBatch, LeadIn, SemanticMap
+from understudy.dataset.batch import ClipBatch, Lead, SemanticMap
 from understudy.errors import TrainingError
 from understudy.model.build import add_face, start_generator
 from understudy.model.contract import Past
@@ -268,7 +268,7 @@ def read_planted(batch: ClipBatch, lead: int, missing: int = 0) -> ClipBatch:
     inside[0, : 2 + missing] = False
     numbers = torch.arange(lead + 2).expand(clips, -1)
     return replace(
-        batch, lead=LeadIn(numbers, inside, ("body",) * clips, lambda places, kinds: rows[places[0]][: len(places)])
+        batch, lead=Lead(numbers, inside, ("body",) * clips, lambda places, kinds: rows[places[0]][: len(places)])
     )
 
 

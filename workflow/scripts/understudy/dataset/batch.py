@@ -89,7 +89,7 @@ class FrameTruth(_Batch):
 
 
 @dataclass(frozen=True)
-class LeadIn:
+class Lead:
     """The L frames before each clip of a batch, read one by one as they are drawn: hundreds would fill the memory.
 
     Before a run's start its first frame stands again, not to be counted as drawn.
@@ -149,7 +149,7 @@ class ClipBatch:
     past_valid: Tensor
     frames: Tensor
     far: Mapping[int, list[tuple[Tensor, Tensor]]] = field(default_factory=dict)
-    lead: LeadIn | None = None
+    lead: Lead | None = None
 
     def __len__(self) -> int:
         return len(self.past_valid)

@@ -13,7 +13,7 @@ from typing import Self
 import numpy as np
 import torch
 
-from understudy.dataset.batch import ClipBatch, FrameTruth, LeadIn, SemanticMap
+from understudy.dataset.batch import ClipBatch, FrameTruth, Lead, SemanticMap
 from understudy.dataset.maps import (
     CompactMap,
     Figure,
@@ -211,7 +211,7 @@ class Footage:
             },
         )
 
-    def _lead_in(self, starts: np.ndarray, offsets: np.ndarray, kinds: list[int], frames: int) -> LeadIn | None:
+    def _lead_in(self, starts: np.ndarray, offsets: np.ndarray, kinds: list[int], frames: int) -> Lead | None:
         """Name the frames before clips that begin `offsets` (B,) behind their runs' `starts` (B,); None without any."""
         frames = min(frames, int(offsets.max()))
         if frames == 0:
@@ -219,7 +219,7 @@ class Footage:
         within = offsets[:, None] + np.arange(-frames - 2, 0)  # (B, L + 2)
         numbers = torch.from_numpy(starts[:, None] + np.maximum(within, 0))
         names = tuple(self.surfaces[kind] for kind in kinds)
-        return LeadIn(numbers, torch.from_numpy(within >= 0), names, self._maps)
+        return Lead(numbers, torch.from_numpy(within >= 0), names, self._maps)
 
     def _maps(self, numbers: Sequence[int], kinds: Sequence[str]) -> SemanticMap:
         """Join the maps of frames, each of its kind."""

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor, nn
 
-from understudy.dataset.batch import ClipBatch, LeadIn
+from understudy.dataset.batch import ClipBatch, Lead
 from understudy.errors import TrainingError
 from understudy.model.contract import CONTEXT, Composition, Generator, Past
 from understudy.model.crops import seen_boxes
@@ -238,7 +238,7 @@ def first_past(team: Team, batch: ClipBatch, random: torch.Generator) -> Past:
 
 
 @torch.no_grad()
-def led_past(team: Team, lead: LeadIn) -> Past:
+def led_past(team: Team, lead: Lead) -> Past:
     """Draw the frames before the clips as rendering does: from no past at first, then from own pictures alone.
 
     Where a clip's run starts later than the lead-in, there is no past before the run's own first picture.
