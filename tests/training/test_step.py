@@ -257,6 +257,32 @@ def test_longer_back_propagation_changes_what_is_learnt_and_not_what_is_drawn():
     assert changed(teams[0].generator, values(teams[1].generator))
 
 
+def most_kept(clip_frames: int, backpropagate: int) -> int:
+    """Most bytes autograd holds at any moment of a step."""
+    held = [0, 0]  # now, at most
+
+    class Kept:
+        def __init__(self, tensor: torch.Tensor):
+            self.tensor = tensor
+            held[0] += tensor.nbytes
+            held[1] = max(held)
+
+        def __del__(self) -> None:
+            held[0] -= self.tensor.nbytes
+
+    with torch.autograd.graph.saved_tensors_hooks(Kept, lambda kept: kept.tensor):
+        moment = replace(QUIET, backpropagate=backpropagate)
+        train_step(new_team(), planted_clip(clip_frames=clip_frames), LOSSES, moment, random())
+    assert held[0] == 0
+    return held[1]
+
+
+def test_memory_grows_with_the_frames_gradients_flow_through_and_not_with_the_clip():
+    usual = most_kept(clip_frames=4, backpropagate=2)
+    assert most_kept(clip_frames=8, backpropagate=2) == usual
+    assert 1.8 < most_kept(clip_frames=4, backpropagate=4) / usual < 2.2
+
+
 def read_planted(batch: ClipBatch, lead: int, missing: int = 0) -> ClipBatch:
     """The batch with a lead-in whose first `missing` frames lie before the first clip's run."""
     clips = len(batch)
