@@ -20,6 +20,7 @@ from understudy.model.discriminator import (
     judge_condition,
     level_heights,
 )
+from understudy.model.ranks import chosen_rows
 from understudy.settings import JudgeSettings, LossSettings
 from understudy.training import losses
 
@@ -68,10 +69,11 @@ class Hearing:
 
 @dataclass(frozen=True)
 class Pair:
-    """What a judge says of a drawn picture and of the footage."""
+    """What a judge says of a drawn picture and of the footage; `share` as `chosen_rows` gives it."""
 
     drawn: Verdict
     real: Verdict
+    share: float = 1.0
 
 
 class Panel(nn.ModuleDict):
@@ -169,30 +171,30 @@ def _temporal_verdicts(panel: Panel, hearing: Hearing, condition: Tensor) -> Ite
     batch = hearing.batch
     for stride in panel.strides_at(hearing.place, len(batch.maps)):
         places = [hearing.place - back * stride for back in range(3)]
-        there = _own_frames(batch, places[-1])
-        if not there.any():
+        chosen = chosen_rows(_own_frames(batch, places[-1]))
+        if chosen is None:
             continue
+        there, share = chosen
         judge: TemporalJudge = panel[f"stride_{stride}"]
         flows = [batch.strided(place, stride)[0][there] for place in places[:2]]
         own = [one[there] for one in (hearing.drawn.final, *(hearing.history[place] for place in places[1:]))]
         real = [batch.truth[place].picture[there] for place in places]
-        yield Pair(judge.look(own, flows, condition[there]), judge.look(real, flows, condition[there]))
+        yield Pair(judge.look(own, flows, condition[there]), judge.look(real, flows, condition[there]), share)
 
 
 def _crop_verdicts(panel: Panel, name: str, hearing: Hearing, condition: Tensor) -> Iterator[Pair]:
     """Ask a judge of crops about the frames that show what it judges; two hands are two crops of one batch."""
-    boxes, real, drawn = hearing.batch.maps[hearing.place].boxes, hearing.batch.truth[hearing.place], hearing.pictures
-    crops: list[tuple[Tensor, Tensor, Tensor]] = []  # drawn, real, condition
-    for row in CROPS[name]:
-        there = seen_boxes(boxes[:, row])  # (B,)
-        if there.any():
-            box, size = boxes[there, row], panel.crop_px
-            pictures = (crop(one[there], box, size) for one in (drawn[0], real.picture))
-            crops.append((*pictures, crop_condition(condition[there], box, size)))
-    if crops:
-        own, footage, maps = (torch.cat(parts) for parts in zip(*crops, strict=True))
-        judge: ImageJudge = panel[name]
-        yield Pair(judge.look(own, maps), judge.look(footage, maps))
+    boxes, real = hearing.batch.maps[hearing.place].boxes, hearing.batch.truth[hearing.place].picture
+    boxes = boxes[:, CROPS[name]].transpose(0, 1).flatten(0, 1)  # (N * B, 4), of what is judged, then of the clips
+    chosen = chosen_rows(seen_boxes(boxes))
+    if chosen is None:
+        return
+    there, share = chosen
+    clips, size = there.nonzero()[:, 0] % len(condition), panel.crop_px
+    own, footage = (crop(one[clips], boxes[there], size) for one in (hearing.pictures[0], real))
+    maps = crop_condition(condition[clips], boxes[there], size)
+    judge: ImageJudge = panel[name]
+    yield Pair(judge.look(own, maps), judge.look(footage, maps), share)
 
 
 def _own_frames(batch: ClipBatch, place: int) -> Tensor:
@@ -204,12 +206,12 @@ def _own_frames(batch: ClipBatch, place: int) -> Tensor:
 
 def _wishes(name: str, pairs: list[Pair], gan: GanKind) -> dict[str, Tensor]:
     """The generator's terms from pairs of verdicts: the game summed over levels, features averaged over them."""
-    wish = torch.stack([sum(gan.wish(score) for score in pair.drawn.scores) for pair in pairs]).mean()
-    features = torch.stack([losses.feature_distance(pair.drawn, pair.real) for pair in pairs]).mean()
+    wish = torch.stack([pair.share * sum(gan.wish(score) for score in pair.drawn.scores) for pair in pairs]).mean()
+    features = torch.stack([pair.share * losses.feature_distance(pair.drawn, pair.real) for pair in pairs]).mean()
     return {f"{name}_gan": wish, f"{name}_features": features}
 
 
 def _error(pair: Pair, gan: GanKind) -> Tensor:
     """What a judge learns to lower, summed over levels."""
     scores = zip(pair.real.scores, pair.drawn.scores, strict=True)
-    return torch.stack([gan.error(real, drawn) for real, drawn in scores]).sum()
+    return pair.share * torch.stack([gan.error(real, drawn) for real, drawn in scores]).sum()

@@ -12,8 +12,9 @@ from torch import Tensor
 from torch.nn import functional
 
 from understudy.flow.warp import warp
-from understudy.model.crops import crop, crop_size, seen_boxes
+from understudy.model.crops import crop, crop_size
 from understudy.model.discriminator import Verdict
+from understudy.model.ranks import rank_mean
 
 PERSON_MATTE = 0.3  # share of a pixel from which it counts as the person
 PERSON_GROW_SHARE = 0.03  # of the picture's height: the person's surroundings count as much
@@ -36,8 +37,11 @@ def person_weight(matte: Tensor, person: float) -> Tensor:
 
 
 def trusted_mean(values: Tensor, trust: Tensor) -> Tensor:
-    """Mean of values (B, C, H, W) weighted by trust (B, 1, H, W) of at least 0; 0 where nothing is trusted."""
-    total = trust.sum() * values.shape[1]
+    """Mean of values (B, C, H, W) weighted by trust (B, 1, H, W) of at least 0; 0 where nothing is trusted.
+
+    Where several ranks train, the mean over them is the weighted mean over the whole batch.
+    """
+    total = rank_mean(trust.sum()) * values.shape[1]
     return (values * trust).sum() / total.clamp_min(1e-6)
 
 
@@ -47,10 +51,9 @@ def picture_distance(drawn: Tensor, real: Tensor, weight: Tensor) -> Tensor:
 
 
 def face_distance(drawn: Tensor, real: Tensor, boxes: Tensor) -> Tensor:
-    """LI: mean absolute difference of two pictures (B, 3, H, W) in squares about the boxes (B, 4) px that are seen."""
-    seen = seen_boxes(boxes)
+    """LI: mean absolute difference of two pictures (B, 3, H, W) in squares about the boxes (B, 4) px."""
     size = crop_size(drawn.shape[-2])
-    cut, true = (crop(one[seen], boxes[seen], size) for one in (drawn, real))
+    cut, true = (crop(one, boxes, size) for one in (drawn, real))
     return (cut - true).abs().mean()
 
 

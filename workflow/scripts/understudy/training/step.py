@@ -16,11 +16,13 @@ from understudy.dataset.batch import ClipBatch, Lead
 from understudy.errors import TrainingError
 from understudy.model.contract import CONTEXT, Composition, Generator, Past
 from understudy.model.crops import seen_boxes
+from understudy.model.ranks import chosen_rows, own_rows, rank_mean, ranks
 from understudy.settings import JudgeSettings, LossSettings
 from understudy.training import losses
 from understudy.training.judging import COMPACT, Hearing, Panel, judge_format, judge_terms
 from understudy.training.perceptual import PerceptualDistance
 from understudy.training.schedule import average_share
+from understudy.training.together import average_gradients
 
 TEXTURE_PACE = 5.0  # the atlas learns faster than the network by this factor
 JUDGE_PACE = 0.6  # a judge's rate, as a share of the network's
@@ -141,14 +143,14 @@ def train_step(
 
     Args:
         team: what learns.
-        batch: B clips of T frames after two frames of context.
+        batch: B clips of T frames after two frames of context; where several ranks train, this rank's.
         weights: of each term.
         moment: number, rate and who takes part.
-        random: source of all chance, on the CPU.
+        random: source of all chance, on the CPU; in the same state on every rank.
         more: further batches of the same update, taken one after the other: gradients are the mean over all.
 
     Returns:
-        Mean over the roll-outs of each term, unweighted, and `total`, their weighted sum.
+        Mean over the roll-outs of each term, of all ranks, unweighted, and `total`, their weighted sum.
 
     Raises:
         TrainingError: a term or the gradient is not finite.
@@ -163,9 +165,10 @@ def train_step(
         batches += 1
         for name, term in learn_from(team, one, weights, moment, random).items():
             sums[name] = sums.get(name, 0) + term
-    _divide_gradients(team, batches)
+    _average_gradients(team, batches)
     norm = nn.utils.clip_grad_norm_(team.optimiser.param_groups[0]["params"], GRADIENT_LIMIT)
-    figures = {name: float(value) / batches for name, value in sums.items()}
+    means = rank_mean(torch.stack([value.float() for value in sums.values()])) / batches
+    figures = dict(zip(sums, means.tolist(), strict=True))
     _check_finite(figures | {"gradient": float(norm)}, moment.step)
     team.optimiser.step()  # what has no gradient stays, its moments too
     team.judge_optimiser.step()  # judges that were not asked have no gradient, and stay
@@ -280,9 +283,9 @@ def frame_terms(
         "flow": lambda: losses.flow_distance(drawn.flow, truth.flow, trust),
         "flow_warp": lambda: losses.warp_distance(before, drawn.flow, real, trust),
     }
-    boxes = batch.maps[rolled.place].boxes[:, 0]
-    if seen_boxes(boxes).any():
-        terms["face"] = lambda: losses.face_distance(final, real, boxes)
+    if weights.face > 0 and (faces := chosen_rows(seen_boxes(boxes := batch.maps[rolled.place].boxes[:, 0]))):
+        seen, share = faces
+        terms["face"] = lambda: share * losses.face_distance(final[seen], real[seen], boxes[seen])
     if perceive is not None:
         terms["perceptual"] = lambda: perceive(pictures, real)
     if rolled.own:
@@ -304,11 +307,19 @@ def weighted_sum(terms: Mapping[str, Tensor], weights: LossSettings) -> Tensor:
 def _noisy_past(batch: ClipBatch, random: torch.Generator, scales: int) -> Past:
     """Make a past of real pictures with noise, or by chance none, so that errors of its own are no surprise."""
     real = torch.stack([one.picture for one in batch.truth[:CONTEXT]], dim=1)
-    tint = TINT * torch.randn(len(batch), 1, 3, 1, 1, generator=random)
-    grain = GRAIN * torch.randn(real.shape, generator=random)
-    kept = torch.rand(len(batch), 1, generator=random) >= PAST_DROP  # (B, 1)
+    chances = _chances(len(batch), random)
+    tint = TINT * torch.stack([torch.randn(1, 3, 1, 1, generator=one) for one in chances])
+    grain = GRAIN * torch.stack([torch.randn(real.shape[1:], generator=one) for one in chances])
+    kept = torch.cat([torch.rand(1, 1, generator=one) for one in chances]) >= PAST_DROP  # (B, 1)
     valid = (batch.past_valid * kept.to(real)).view(-1, CONTEXT, 1, 1, 1)
     return Past.of((real + (tint + grain).to(real)) * valid, valid, scales)
+
+
+def _chances(clips: int, random: torch.Generator) -> list[torch.Generator]:
+    """Make a source of chance for each of this rank's clips: the one it would have in the whole batch."""
+    batch = clips * ranks()
+    seeds = torch.randint(2**62, (batch,), generator=random)
+    return [torch.Generator().manual_seed(seed) for seed in seeds[own_rows(batch)].tolist()]
 
 
 def _first_history(batch: ClipBatch, past: Past) -> list[Tensor]:
@@ -320,13 +331,14 @@ def _first_history(batch: ClipBatch, past: Past) -> list[Tensor]:
     return [torch.where(valid > 0, own, footage) for own, valid, footage in pairs]
 
 
-def _divide_gradients(team: Team, batches: int) -> None:
-    """Make the mean of gradients that were added up over batches."""
+def _average_gradients(team: Team, batches: int) -> None:
+    """Make the mean, over batches and over ranks, of gradients that were added up over batches."""
     optimisers = (team.optimiser, team.judge_optimiser)
     everyone = [one for each in optimisers for group in each.param_groups for one in group["params"]]
     gradients = [one.grad for one in everyone if one.grad is not None]
     if batches > 1:
         torch._foreach_div_(gradients, batches)
+    average_gradients(everyone)
 
 
 def _teach_judges(team: Team, loss: Tensor) -> Tensor:

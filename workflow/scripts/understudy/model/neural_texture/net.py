@@ -19,6 +19,7 @@ from understudy.model.neural_texture.atlas import Atlas
 from understudy.model.neural_texture.plate import Plate
 from understudy.model.neural_texture.registration import OFFSET_SHARE, Registration, displaced, measured_on_plate
 from understudy.model.neural_texture.trunk import FLOW_CHANNELS, Refiner, Trunk
+from understudy.model.ranks import rank_mean
 from understudy.model.samples import pixel_uv
 from understudy.settings import ModelSettings
 
@@ -81,7 +82,7 @@ class NeuralTexture(Generator):
         offset_before, predicted = self._predicted(maps[-2:])
         measured, near = self._measured(maps[-1], truth)
         distance = (predicted - measured).abs().sum(1, keepdim=True) / (OFFSET_SHARE * self.height_px)
-        term = (distance * near).sum() / near.sum().clamp_min(1)
+        term = (distance * near).sum() / rank_mean(near.sum()).clamp_min(1)
         offset = MEASURED * measured + (1 - MEASURED) * predicted
         offset_before = before.offset if before else offset_before
         drawn = self._drawn(maps[-1], offset, offset_before, past.finest[:, -1], past.valid[:, -1])
