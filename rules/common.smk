@@ -101,6 +101,18 @@ def stage_state(wildcards):
     return f"results/performers/{wildcards.performer}/{wildcards.stage}/state-{digest}"
 
 
+def training_gpus(wildcards):
+    return project.training_gpus()
+
+
+def training_threads(wildcards):
+    return project.training_threads()
+
+
+def training_memory_mb(wildcards):
+    return project.training_memory_mb()
+
+
 def stage_minutes(wildcards):
     return project.stage_minutes(wildcards.stage)
 

@@ -13,10 +13,10 @@ rule train_stage:
         "results/benchmarks/train_stage/{performer}/{stage}.tsv"
     conda:
         "../envs/train.yaml"
-    threads: 8
+    threads: training_threads
     resources:
-        gpu=1,
-        mem_mb=16000,
+        gpu=training_gpus,
+        mem_mb=training_memory_mb,
         runtime=stage_minutes,
     params:
         model=section("model"),

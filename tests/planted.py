@@ -46,7 +46,7 @@ def stage(**changes) -> StageSettings:
 def training(row: StageSettings, **changes) -> TrainingSettings:
     """Training settings with one stage; nothing is saved on the way unless asked."""
     usual = {
-        "seed": 1, "precision": "float32", "save_seconds": 1e6, "preview_frames": 2,
+        "seed": 1, "precision": "float32", "gpus": 1, "compile": False, "save_seconds": 1e6, "preview_frames": 2,
         "perceptual": PerceptualSettings(weights="", sha256=""), "judges": JUDGES, "losses": LOSSES,
     }  # fmt: skip
     return TrainingSettings(**(usual | changes), stages=(row,))

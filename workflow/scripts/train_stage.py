@@ -21,4 +21,5 @@ with job_log(snakemake.log[0]):
         training=from_params(TrainingSettings, snakemake.params.training),
         dataset=from_params(DatasetSettings, snakemake.params.dataset),
         threads=snakemake.threads,
+        gpus=snakemake.resources.gpu,
     )

@@ -15,7 +15,8 @@ from understudy.job import file_digest
 from understudy.settings import VERSIONS
 
 # They do not decide what is learnt; but the perceptual file does, and the state's own manifest holds its digest.
-_OUTSIDE_THE_DIGEST = ("save_seconds", "preview_frames", "perceptual", "stages")
+_OUTSIDE_THE_DIGEST = ("gpus", "compile", "save_seconds", "preview_frames", "perceptual", "stages")
+THREADS_PER_GPU, MEMORY_PER_GPU_MB = 8, 16000  # of a training, on the CPU's side
 
 FIRST_LEVELS = 2  # sizes at which a patch judge of the first height looks; Source: Wang et al., pix2pixHD, CVPR 2018
 
@@ -123,6 +124,15 @@ class Project:
         if path is None:
             return {"weights": "", "sha256": ""}
         return {"weights": path, "sha256": self.settings["training"]["perceptual"]["sha256"] or _digest(path)}
+
+    def training_gpus(self) -> int:
+        return self.settings["training"]["gpus"]
+
+    def training_threads(self) -> int:
+        return THREADS_PER_GPU * self.training_gpus()
+
+    def training_memory_mb(self) -> int:
+        return MEMORY_PER_GPU_MB * self.training_gpus()
 
     def stage_minutes(self, stage: str) -> int:
         """Return the time to ask of a cluster, minutes: the stage's budget and as much again for start and saves."""

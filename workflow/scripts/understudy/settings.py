@@ -155,6 +155,8 @@ class StageSettings:
 class TrainingSettings:
     seed: int
     precision: str
+    gpus: int
+    compile: bool
     save_seconds: float
     preview_frames: int
     perceptual: PerceptualSettings

@@ -172,7 +172,7 @@ def _check_names(project: Project) -> None:
 
 def _check_stages(settings: Mapping[str, Any]) -> None:
     """Hold the table of stages to itself and to the height of the frames."""
-    height = settings["decode"]["height_px"]
+    height, gpus = settings["decode"]["height_px"], settings["training"]["gpus"]
     allowed = [height // factor for factor in (1, 2, 4, 8) if height % factor == 0 and height // factor % 8 == 0]
     names: set[str] = set()
     before = face = 0
@@ -196,6 +196,12 @@ def _check_stages(settings: Mapping[str, Any]) -> None:
                 f"{face}; add the face in the last stages only."
             )
         before, face = row["height_px"], row["face"]
+        if row["batch"] % gpus:
+            raise SettingsError(
+                f"Stage {name}: its batch is {row['batch']}, but training.gpus is {gpus}, and each of them takes as "
+                f"many clips of it; set batch to a multiple of {gpus} (under grow, the batch halves as the height "
+                "doubles), or lower gpus."
+            )
         if not row["steps"] and not row["epochs"] and not row["seconds"]:
             raise SettingsError(
                 f"Stage {name} has neither steps nor epochs nor seconds, so it would never end; set one of them."

@@ -132,7 +132,13 @@ class Footage:
         )  # fmt: skip
 
     def sample(
-        self, generator: torch.Generator, batch: int, clip_frames: int, strides: Sequence[int] = (), lead: int = 0
+        self,
+        generator: torch.Generator,
+        batch: int,
+        clip_frames: int,
+        strides: Sequence[int] = (),
+        lead: int = 0,
+        rows: slice = slice(None),
     ) -> ClipBatch:
         """Draw clips by chance: every clip of T frames within a run is as likely as any other.
 
@@ -145,6 +151,7 @@ class Footage:
             clip_frames: T.
             strides: longer strides whose optical flows are wanted, beside 1.
             lead: most frames before each clip that are to be drawn first; they stay within the clip's run.
+            rows: of the batch that are read; chance is used up for all.
 
         Raises:
             TrainingError: no run has T frames, or a stride is not in flow.h5.
@@ -162,8 +169,10 @@ class Footage:
         offsets = drawn - (ends - places)[runs]  # (B,), first drawn frame within its run
         within = np.maximum(offsets[:, None] + np.arange(-2, clip_frames), 0)  # (B, T + 2)
         past_valid = np.stack([offsets >= 2, offsets >= 1], 1)  # (B, 2)
-        clips = self._clip_batch(self._starts[runs][:, None] + within, past_valid, kinds, strides)
-        return replace(clips, lead=self._lead_in(self._starts[runs], offsets, kinds, lead))
+        numbers = self._starts[runs][:, None] + within
+        clips = self._clip_batch(numbers[rows], past_valid[rows], kinds[rows], strides)
+        led = self._lead_in(self._starts[runs], offsets, kinds, lead)
+        return replace(clips, lead=led[rows] if led else None)
 
     def play(self, run: Run, surface: str | None = None) -> Iterator[tuple[SemanticMap, FrameTruth]]:
         """Yield map and truth of each frame of a run in order, B = 1.

@@ -17,6 +17,7 @@ from understudy.dataset.batch import ClipBatch
 from understudy.dataset.reader import Footage
 from understudy.errors import TrainingError
 from understudy.model.contract import CONTEXT, Past
+from understudy.model.ranks import ranks
 from understudy.settings import LossSettings, StageSettings
 from understudy.training.judging import Hearing, judge_terms
 from understudy.training.step import RolledFrame, Team, frame_terms
@@ -81,8 +82,11 @@ def check_memory(team: Team, footage: Footage, stage: StageSettings, weights: Lo
     """
     judged = stage.judges_from < 1
     strides = team.strides if judged else ()
-    batch = footage.sample(torch.Generator().manual_seed(0), min(PROBED, stage.batch), stage.clip_frames, strides)
+    clips = stage.batch // ranks()
+    batch = footage.sample(torch.Generator().manual_seed(0), min(PROBED, clips), stage.clip_frames, strides)
     free = free_bytes(team.device)
+    if free is not None and team.device.type == "cpu":
+        free //= ranks()
     frames = min(stage.max_frames_backpropagate, stage.clip_frames)
     try:
         need = probe(team, batch.to(team.device), weights, judged)
@@ -91,7 +95,7 @@ def check_memory(team: Team, footage: Footage, stage: StageSettings, weights: Lo
             f"Stage '{stage.name}': the memory of {team.device} does not even hold one frame of {len(batch)} clips; "
             "lower height_px, model.width, or training.judges.levels and width, or set batch to 1."
         ) from None
-    wanted = need.bytes(stage.batch, frames)
+    wanted = need.bytes(clips, frames)
     if free is None:
         logger.info("%s: steps take about %.2f GiB", stage.name, wanted / GIB)
         return
@@ -105,14 +109,14 @@ def check_memory(team: Team, footage: Footage, stage: StageSettings, weights: Lo
 
 def advice(need: Need, stage: StageSettings, free: int) -> str:
     """Say which settings of a stage to lower, and to what, so that it fits `free` bytes."""
-    frames = min(stage.max_frames_backpropagate, stage.clip_frames)
+    frames, clips = min(stage.max_frames_backpropagate, stage.clip_frames), stage.batch // ranks()
     for fewer in range(frames - 1, 0, -1):
-        if need.bytes(stage.batch, fewer) <= free:
+        if need.bytes(clips, fewer) <= free:
             return f"Lower max_frames_backpropagate from {stage.max_frames_backpropagate} to {fewer}."
     cut = f"max_frames_backpropagate from {stage.max_frames_backpropagate} to 1 and " if frames > 1 else ""
-    for smaller in range(stage.batch - 1, 0, -1):
-        if need.bytes(smaller, 1) <= free:
-            more = -(-stage.batch * stage.accumulate // smaller)
+    for fewer in range(clips - 1, 0, -1):
+        if need.bytes(fewer, 1) <= free:
+            smaller, more = fewer * ranks(), -(-clips * stage.accumulate // fewer)
             return f"Lower {cut}batch from {stage.batch} to {smaller}, and set accumulate to {more} to learn the same."
     least, judges = need.bytes(1, 1) / GIB, BACKWARD * need.judged.of(1) / GIB
     return (

@@ -3,7 +3,8 @@
 import logging
 import time
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from contextlib import nullcontext
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -17,16 +18,19 @@ from understudy.job import file_digest
 from understudy.layouts import open_file
 from understudy.model.build import add_face, grow_generator, load_generator, save_generator, start_generator, warm_up
 from understudy.model.contract import Generator
+from understudy.model.ranks import own_rows, rank
 from understudy.settings import VERSIONS, DatasetSettings, ModelSettings, StageSettings, TrainingSettings
 from understudy.training.checkpoint import BEST, Progress, StateFolder
 from understudy.training.journal import Journal
 from understudy.training.judging import judged_crops
+from understudy.training.launch import launch_ranks
 from understudy.training.memory import check_memory
 from understudy.training.perceptual import load_perceptual, perceptual_digest
 from understudy.training.preview import PreviewFrame, choose_frames, draw_preview, save_preview
 from understudy.training.schedule import Schedule, learning_rate, rollout_frames
 from understudy.training.step import Moment, Team, train_step
-from understudy.training.stop import STOPPED, stop_request
+from understudy.training.stop import STOPPED, signal_name, signal_number, stop_request
+from understudy.training.together import agreed, leader_first, start_alike
 
 logger = logging.getLogger(__name__)
 
@@ -54,10 +58,17 @@ class Job:
         """Weights of the perceptual loss, where it has a weight."""
         return Path(self.training.perceptual.weights) if self.training.losses.perceptual > 0 else None
 
+    def order(self, weights: Path, state_folder: Path, threads: int) -> dict[str, Any]:
+        """Return the stage and what else `train_stage` was given as JSON has it, for `rank.train_ordered`."""
+        files = {"windows": self.windows, "previous": self.previous, "warm": self.warm}
+        files |= {"weights": weights, "state_folder": state_folder}
+        sections = {"model": asdict(self.model), "training": asdict(self.training), "dataset": asdict(self.dataset)}
+        return {name: str(path) if path else None for name, path in files.items()} | sections | {"threads": threads}
+
     def manifest(self) -> dict[str, Any]:
-        """Everything that decides the weights; how often is saved and shown does not."""
+        """Everything that decides the weights: not how often is saved and shown, nor how many GPUs share a batch."""
         training, sha256 = asdict(self.training), self.training.perceptual.sha256
-        for name in ("save_seconds", "preview_frames", "perceptual"):
+        for name in ("gpus", "compile", "save_seconds", "preview_frames", "perceptual"):
             training.pop(name)
         return {
             "versions": {room: VERSIONS[room] for room in ("model", "training")},
@@ -82,8 +93,9 @@ def train_stage(
     dataset: DatasetSettings,
     threads: int,
     warm: Path | None = None,
+    gpus: int = 1,
 ) -> None:
-    """Train one stage and write its weights.
+    """Train one stage and write its weights, in this process or in one for each of several GPUs.
 
     Args:
         windows: windows.h5 of the performer.
@@ -95,35 +107,63 @@ def train_stage(
         dataset: which maps train.
         threads: CPU threads.
         warm: another performer's weights, whose networks a first stage starts from.
+        gpus: that were given to the job, at most as many as `training.gpus` asks for.
 
     Raises:
         TrainingError: the stage cannot start, its memory is too little, or a loss is not finite.
         SystemExit: the process was asked to end (SIGTERM, SIGUSR1); the state is saved, the code is `stop.STOPPED`.
     """
-    torch.set_num_threads(threads)
-    (stage,) = training.stages
     job = Job(windows, previous, warm, model, training, dataset)
+    if gpus < training.gpus:
+        logger.info("training.gpus is %d, the job was given %d", training.gpus, gpus)
+    if job.stage.batch % gpus:
+        raise TrainingError(
+            f"Stage '{job.stage.name}': its batch is {job.stage.batch}, and the job was given {gpus} GPUs, each of "
+            f"which takes as many clips; set batch to a multiple of {gpus}, or give the job another number (snakemake "
+            "--resources gpu=N)."
+        )
+    if gpus == 1:
+        train_rank(job, weights, state_folder, threads)
+    else:
+        launch_ranks(gpus, threads, job.order(weights, state_folder, threads))
+
+
+def train_rank(job: Job, weights: Path, state_folder: Path, threads: int) -> None:
+    """Train one stage in this process, alone or as one of several ranks; see `train_stage`.
+
+    All ranks draw the same clips by the same chance and learn from their own rows of them, so one random state is the
+    state of all. Rank 0 alone writes: weights, states, previews, journal.
+    """
+    torch.set_num_threads(threads)
+    stage, training, surface = job.stage, job.training, job.dataset.surface
     random = torch.Generator().manual_seed(training.seed)
-    folder = StateFolder(state_folder, job.manifest())
+    with leader_first():
+        folder = StateFolder(state_folder, job.manifest())
     with (
-        folder.held(),
-        Footage(windows, stage.height_px, "training", dataset.surface) as footage,
-        Footage(windows, stage.height_px, "held_out", dataset.surface) as held_out,
+        nullcontext() if rank() else folder.held(),
+        Footage(job.windows, stage.height_px, "training", surface) as footage,
+        Footage(job.windows, stage.height_px, "held_out", surface) as held_out,
     ):
         footage.prepare()
         team = _make_team(job, footage)
         progress = folder.resume(team, random)
+        start_alike([team.generator, team.average, team.judges])
         check_memory(team, footage, stage, training.losses)
+        if training.compile:
+            team.generator.compile_networks()
         schedule = Schedule.of(stage, len(footage))
-        shown = choose_frames(held_out, training.preview_frames)
-        with Journal(weights.parent, state_folder, stage, schedule, progress) as journal:
-            run = _Run(job, schedule, team, footage, random, progress, folder, journal)
-            if progress.step:
-                logger.info("%s: goes on from step %d, %.0f s of training", stage.name, progress.step, progress.seconds)
-            else:
-                run.show(shown)
-            run.train(shown)
-            psnr = run.show(shown)
+        run = _Run(job, schedule, team, footage, random, progress, folder)
+        if progress.step:
+            logger.info("%s: goes on from step %d, %.0f s of training", stage.name, progress.step, progress.seconds)
+        if rank():
+            run.train()
+            return
+        run.shown = choose_frames(held_out, training.preview_frames)
+        with Journal(weights.parent, state_folder, stage, schedule, progress) as run.journal:
+            if not progress.step:
+                run.show()
+            run.train()
+            psnr = run.show()
             save_generator(weights, team.average, run.facts(psnr))
     logger.info("%s: %d steps in %.0f s, wrote %s", stage.name, progress.step, progress.seconds, weights)
     best = folder.best()
@@ -134,7 +174,7 @@ def train_stage(
 
 @dataclass
 class _Run:
-    """A running stage."""
+    """A running stage; rank 0 alone has a journal and held-out frames to show."""
 
     job: Job
     schedule: Schedule
@@ -143,40 +183,50 @@ class _Run:
     random: torch.Generator
     progress: Progress
     folder: StateFolder
-    journal: Journal
+    journal: Journal | None = None
+    shown: list[PreviewFrame] = field(default_factory=list)
 
-    def train(self, shown: list[PreviewFrame]) -> None:
-        """Step until the schedule ends; save, show and report on the way."""
+    def train(self) -> None:
+        """Step until the schedule ends; save, show and report on the way. All ranks end at the same step."""
         saved = reported = time.monotonic()
         first, begun = self.progress.step, self.progress.seconds
         with stop_request() as asked:
             while self.share < 1:
                 figures = self._step()
                 now = time.monotonic()
-                if now - reported >= REPORT_SECONDS or self.share >= 1:
+                due = now - saved >= self.job.training.save_seconds
+                stop, due = agreed(signal_number(asked()), due and rank() == 0)
+                if self.journal and (now - reported >= REPORT_SECONDS or self.share >= 1):
                     reported = now
                     done = self.progress.step - first
                     self._report(figures, done / max(self.progress.seconds - begun, 1e-9))
-                if asked() or now - saved >= self.job.training.save_seconds or self.share >= 1:
-                    path = self.folder.save(self.team, self.progress, self.random)
-                    if not asked() and self.share < 1:
-                        self.show(shown)
+                if stop or due or self.share >= 1:
+                    self._save(stop > 0)
                     saved = time.monotonic()
-                    if asked():  # before the save, or since
-                        logger.info("asked to end (%s) at step %d; saved %s", asked(), self.progress.step, path)
+                    (stop,) = agreed(signal_number(asked()) or stop)  # before the save, or since; and it is done
+                    if stop:
+                        name, step = signal_name(int(stop)), self.progress.step
+                        logger.info("asked to end (%s) at step %d; saved %s", name, step, self.folder.folder)
                         raise SystemExit(STOPPED)
+
+    def _save(self, ending: bool) -> None:
+        """Write the state, and show it where the stage goes on; rank 0 does it."""
+        if rank() == 0:
+            self.folder.save(self.team, self.progress, self.random)
+            if not ending and self.share < 1:
+                self.show()
 
     @property
     def share(self) -> float:
         return self.schedule.progress(self.progress.step, self.progress.seconds)
 
-    def show(self, shown: list[PreviewFrame]) -> float:
+    def show(self) -> float:
         """Write a preview and log its figure; returns the person's PSNR, dB."""
-        preview = draw_preview(self.team.average, shown)
+        preview, frames = draw_preview(self.team.average, self.shown), len(self.shown)
         step = self.progress.step
         save_preview(self.folder.folder / f"preview-{step:08d}.png", preview)
         what = "the start, texture on plate" if step == 0 and self.job.previous is None else f"step {step}"
-        logger.info("%s: %s, person %.2f dB on %d held-out frames", self.job.stage.name, what, preview.psnr, len(shown))
+        logger.info("%s: %s, person %.2f dB on %d held-out frames", self.job.stage.name, what, preview.psnr, frames)
         self.journal.show(preview)
         self.folder.keep_best(self.team.average, self.facts(preview.psnr))
         return preview.psnr
@@ -200,16 +250,19 @@ class _Run:
         batches = self._batches(share, moment.judged)
         figures = train_step(self.team, next(batches), self.job.training.losses, moment, self.random, batches)
         self.progress.step += 1
-        self.progress.seconds += time.monotonic() - started
-        self.journal.learn(figures)
+        seconds = self.progress.seconds + time.monotonic() - started
+        (self.progress.seconds,) = agreed(0.0 if rank() else seconds)  # rank 0's clock is everybody's
+        if self.journal:
+            self.journal.learn(figures)
         return figures
 
     def _batches(self, share: float, judged: bool) -> Iterator[ClipBatch]:
         """Draw the batches of one update, each when it is asked for."""
         stage, strides = self.job.stage, self.team.strides if judged else ()
+        rows = own_rows(stage.batch)
         for _ in range(stage.accumulate):
             lead = rollout_frames(stage.rollout, share, self.random)
-            batch = self.footage.sample(self.random, stage.batch, stage.clip_frames, strides, lead)
+            batch = self.footage.sample(self.random, stage.batch, stage.clip_frames, strides, lead, rows)
             yield batch.to(self.team.device)
 
     def _report(self, figures: dict[str, float], rate: float) -> None:

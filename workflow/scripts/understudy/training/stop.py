@@ -14,6 +14,15 @@ SIGNALS = (signal.SIGTERM, signal.SIGUSR1)
 STOPPED = os.EX_TEMPFAIL  # 75, sysexits.h: a passing failure; a scheduler is free to queue the job again
 
 
+def signal_number(name: str) -> int:
+    """Return a signal's number, 0 for none: a number that ranks can agree on."""
+    return signal.Signals[name].value if name else 0
+
+
+def signal_name(number: int) -> str:
+    return signal.Signals(number).name
+
+
 @contextmanager
 def stop_request() -> Iterator[Callable[[], str]]:
     """Yield a function that names the signal that asked to end, or gives ""; outside the main thread it always does."""
