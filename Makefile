@@ -50,7 +50,7 @@ format: $(VENV)/.dev  ## format Python and rules
 	$(BIN)/snakefmt Snakefile rules
 
 dry-runs: $(VENV)/.run  ## dry run of every shipped configuration
-	@for config in config demo smoke pair_128 pair_128_true_maps; do \
+	@for config in config demo smoke pair_128 pair_128_true_maps dance_256 dance_512 dance_1024; do \
 	  echo "dry run of config/$$config.yaml"; \
 	  $(SNAKEMAKE) --configfile config/$$config.yaml --dry-run --quiet || exit 1; done
 
