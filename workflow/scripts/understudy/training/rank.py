@@ -20,7 +20,7 @@ from understudy.training.launch import LOG_FORM
 from understudy.training.stage import Job, train_rank
 from understudy.training.together import joined
 
-logger = logging.getLogger(__name__)
+logger = logging.getLogger("understudy.training.rank")  # not __main__, as which it runs
 
 PARENT_DEATH = 1  # PR_SET_PDEATHSIG of Linux' prctl
 
