@@ -34,17 +34,18 @@ SEEN = torch.tensor([10.0, 6.0, 20.0, 16.0])  # a box, px
 
 
 def uneven_clip() -> ClipBatch:
-    """Four clips that differ in all that means are taken over: trust, past, faces and hands; two for each rank."""
+    """Four clips that differ in all that means go over: trust, person, past, faces and hands; two for each rank."""
     batch, chance = planted_clip(clip_frames=4, batch=4), torch.Generator().manual_seed(5)
     for truth in batch.truth:
         truth.confidence.copy_(torch.rand(truth.confidence.shape, generator=chance))
         truth.confidence[:2] *= 0.1
-        truth.matte[3] = 0
+        truth.matte[:2, :, :16] = 0
         truth.picture.mul_(0.5)  # darker than the texture: there is something to learn
     batch.past_valid[:2] = 0
     for semantic in batch.maps:
         semantic.boxes[0, :2] = SEEN  # rank 1 sees no face, and another hand
         semantic.boxes[2, 2] = SEEN
+        semantic.part[:2, :32] = 0
     return batch
 
 

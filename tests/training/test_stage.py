@@ -252,6 +252,25 @@ def test_the_perceptual_file_decides_the_result_and_stands_beside_the_weights(wi
     assert read_facts(run(windows, tmp_path / "without", stage(steps=2)))["perceptual"] is None
 
 
+@pytest.mark.slow
+def test_compiled_networks_learn_the_same_and_keep_their_names(windows, tmp_path, monkeypatch):
+    usual, compiled = torch.nn.Module.compile, []
+
+    def without_code(network) -> None:
+        compiled.append(type(network).__name__)
+        usual(network, backend="aot_eager")
+
+    monkeypatch.setattr(torch.nn.Module, "compile", without_code)
+    row = stage(clip_frames=2, judges_from=0.5, steps=3)
+    mine, theirs = (
+        load_file(run(windows, tmp_path / str(compiling), row, compile=compiling)) for compiling in (True, False)
+    )
+    assert compiled == ["Trunk"]
+    assert mine.keys() == theirs.keys()
+    for name, weight in mine.items():
+        torch.testing.assert_close(weight, theirs[name], rtol=0, atol=1e-4)
+
+
 def test_number_type():
     cpu = torch.device("cpu")
     assert number_type("float32", cpu) == torch.float32

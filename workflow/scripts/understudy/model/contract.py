@@ -4,7 +4,7 @@ Axes: B batch, H rows, W columns.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from typing import Any, Self
 
@@ -138,23 +138,13 @@ class Generator(ABC, nn.Module):
     def shape(self) -> dict[str, Any]:
         """Return the numbers beside the settings that are needed to build it again: sizes, scales."""
 
-    def compile_networks(self) -> None:
-        """Compile the networks where they stand; their weights keep names and values, copies are not compiled."""
-        for network in _networks(self):
-            network.compile()
+    def networks(self) -> list[nn.Module]:
+        """List the networks that do the work, called with tensors alone; `training.compile` compiles them."""
+        return []
 
     def old_parameters(self) -> list[nn.Parameter]:
         """List what was there before the last growth; it may rest while what is new learns. Empty in a first stage."""
         return []
-
-
-def _networks(module: nn.Module) -> Iterator[nn.Module]:
-    """Yield the largest parts of a generator that are called with tensors and convolve."""
-    for part in module.children():
-        if isinstance(part, Generator | nn.ModuleList):
-            yield from _networks(part)
-        elif any(isinstance(each, nn.Conv2d) for each in part.modules()):
-            yield part
 
 
 def _detached(value: Any) -> Any:

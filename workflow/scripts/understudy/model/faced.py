@@ -80,6 +80,10 @@ class Faced(Generator):
         """Return the wrapped generator's numbers and the face's width."""
         return {**self.body.shape(), "face": self.width}
 
+    def networks(self) -> list[nn.Module]:
+        """List what `training.compile` compiles."""
+        return [*self.body.networks(), self.face]
+
     def old_parameters(self) -> list[nn.Parameter]:
         """List what is not the face's own."""
         return list(self.body.parameters())

@@ -150,7 +150,7 @@ def train_rank(job: Job, weights: Path, state_folder: Path, threads: int) -> Non
         start_alike([team.generator, team.average, team.judges])
         check_memory(team, footage, stage, training.losses)
         if training.compile:
-            team.generator.compile_networks()
+            _compile(team.generator)
         schedule = Schedule.of(stage, len(footage))
         run = _Run(job, schedule, team, footage, random, progress, folder)
         if progress.step:
@@ -289,10 +289,20 @@ def _make_team(job: Job, footage: Footage) -> Team:
         _judged_strides(job),
         precision,
         job.training.seed,
+        job.training.momentum,
         perceptual,
         judging=job.training.judges,
         crops=judged_crops(job.training.losses),
     )
+
+
+def _compile(generator: Generator) -> None:
+    """Compile a generator's networks where they stand; the names of their weights stay, its average is not compiled."""
+    from torch._functorch import config  # here, because it takes a second
+
+    config.donated_buffer = False  # judges walk back over the generator's graph after its own pass
+    for network in generator.networks():
+        network.compile()
 
 
 def _judged_strides(job: Job) -> tuple[int, ...]:

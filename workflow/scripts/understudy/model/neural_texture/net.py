@@ -102,6 +102,10 @@ class NeuralTexture(Generator):
         sizes = {"height_px": self.height_px, "width_px": self.width_px}
         return {**sizes, "texels": self.atlas.texels, "refiners": len(self.refiners)}
 
+    def networks(self) -> list[nn.Module]:
+        """List what `training.compile` compiles."""
+        return [self.trunk, *self.refiners]
+
     def old_parameters(self) -> list[nn.Parameter]:
         """List the networks below the newest refiner; atlas and plate are new at every height."""
         if not len(self.refiners):

@@ -69,6 +69,10 @@ class Vid2Vid(Generator):
         """Return sizes and scales."""
         return {"height_px": self.height_px, "width_px": self.width_px, "scales": self.scales}
 
+    def networks(self) -> list[nn.Module]:
+        """List what `training.compile` compiles."""
+        return [self.trunk, *self.refiners]
+
     def old_parameters(self) -> list[nn.Parameter]:
         """List the networks below the finest."""
         if self.scales == 1:
