@@ -64,6 +64,11 @@ def stage(**values):
         (changed(training={"stages": [stage(), stage()]}), SettingsError, r"'s0t0' twice"),
         (changed(training={"stages": [stage(seconds=0)]}), SettingsError, r"never end"),
         (
+            changed(training={"stages": [stage(batch=3)], "gpus": 2}),
+            SettingsError,
+            r"batch is 3, but training.gpus is 2",
+        ),
+        (
             changed(training={"stages": [stage(height_px=256), stage(name="s1t0")]}),
             SettingsError,
             r"S only grows",
@@ -159,6 +164,12 @@ def test_stage_digest_follows_what_decides_the_result():
 
     saved = load_project(changed(training={"save_seconds": 7}), ROOT)
     assert saved.stage_digest("s1t1") == digests["s1t1"]
+    even = [row | {"batch": 2} for row in DEMO["training"]["stages"]]
+    alone, shared = (
+        load_project(changed(training={"stages": even, "gpus": gpus, "compile": gpus > 1}), ROOT) for gpus in (1, 2)
+    )
+    assert shared.stage_digest("s1t1") == alone.stage_digest("s1t1"), "a stage goes on with another number of GPUs"
+    assert (shared.training_gpus(), shared.training_threads(), shared.training_memory_mb()) == (2, 16, 32000)
 
 
 def test_the_perceptual_file_stands_in_params_by_its_content(tmp_path):
