@@ -13,6 +13,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import cv2
+
 from understudy.errors import UnderstudyError
 from understudy.model.ranks import rank, ranks
 from understudy.settings import DatasetSettings, ModelSettings, TrainingSettings, from_params
@@ -39,7 +41,9 @@ def train_ordered(order: Mapping[str, Any]) -> None:
         training=from_params(TrainingSettings, order["training"]),
         dataset=from_params(DatasetSettings, order["dataset"]),
     )
-    train_rank(job, Path(order["weights"]), Path(order["state_folder"]), max(1, order["threads"] // ranks()))
+    threads = max(1, order["threads"] // ranks())
+    cv2.setNumThreads(threads)  # it would take every core in every rank
+    train_rank(job, Path(order["weights"]), Path(order["state_folder"]), threads)
 
 
 @contextmanager

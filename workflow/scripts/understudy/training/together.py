@@ -36,10 +36,10 @@ def joined() -> Iterator[None]:
 def leader_first() -> Iterator[None]:
     """Let rank 0 run the body before all others, for files that it makes and they read."""
     if rank() > 0:
-        dist.barrier()
+        agreed(0)
     yield
-    if ranks() > 1 and rank() == 0:
-        dist.barrier()
+    if rank() == 0:
+        agreed(0)
 
 
 def agreed(*values: float) -> list[float]:
