@@ -34,7 +34,9 @@ CASES = ((128, 64, 32), (128, 64, 64), (256, 128, 32), (256, 128, 64))  # height
 STRIDES = (1, 3)
 FRAMES = 2 * max(STRIDES) + 1  # until every temporal judge has its triplet
 LAPS = 5
-JUDGES = JudgeSettings(kind="patch", levels=2, width=64, gan="least_squares", frames="last", sparse=False)
+JUDGES = JudgeSettings(
+    kind="patch", levels=2, width=64, pace=1.0, momentum=0.5, gan="least_squares", frames="last", sparse=False
+)
 logger = logging.getLogger("vid2vid_step")
 Verdicts = tuple[Verdict, Verdict, Verdict]  # of footage, of the drawn picture, of it without gradient
 

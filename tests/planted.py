@@ -27,7 +27,9 @@ LOSSES = LossSettings(
     temporal_gan=0.05, temporal_features=0.5, flow=0.05, flow_warp=0.2, output_warp=0.1, mask=0.01, registration=0.05,
     perceptual=0.0, face=0.0, face_gan=0.0, face_features=0.0, hand_gan=0.0, hand_features=0.0,
 )  # fmt: skip
-JUDGES = JudgeSettings(kind="compact", levels=0, width=0, gan="least_squares", frames="last", sparse=False)
+JUDGES = JudgeSettings(
+    kind="compact", levels=0, width=0, pace=0.6, momentum=0.5, gan="least_squares", frames="last", sparse=False
+)
 FULL = 255
 BLOCK = (0.2, 0.8, 0.4)  # top, bottom, width of the block, shares of the picture
 
@@ -46,7 +48,8 @@ def stage(**changes) -> StageSettings:
 def training(row: StageSettings, **changes) -> TrainingSettings:
     """Training settings with one stage; nothing is saved on the way unless asked."""
     usual = {
-        "seed": 1, "precision": "float32", "gpus": 1, "compile": False, "save_seconds": 1e6, "preview_frames": 2,
+        "seed": 1, "momentum": 0.9, "precision": "float32", "gpus": 1, "compile": False, "save_seconds": 1e6,
+        "preview_frames": 2,
         "perceptual": PerceptualSettings(weights="", sha256=""), "judges": JUDGES, "losses": LOSSES,
     }  # fmt: skip
     return TrainingSettings(**(usual | changes), stages=(row,))

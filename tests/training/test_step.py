@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch import nn
 
-from planted import LOSSES, MODEL, planted_clip, planted_frame
+from planted import JUDGES, LOSSES, MODEL, planted_clip, planted_frame
 from understudy.dataset.batch import ClipBatch, Lead, SemanticMap
 from understudy.errors import TrainingError
 from understudy.model.build import add_face, start_generator
@@ -178,7 +178,7 @@ def test_every_rate_keeps_its_documented_pace(rate):
     assert (network, texture, plate) == (rate, stepping.TEXTURE_PACE * rate, rate)
     owners = {id(one) for group in team.judge_optimiser.param_groups for one in group["params"]}
     assert owners == {id(one) for one in team.judges.parameters()}  # no judge is left out
-    assert {group["lr"] for group in team.judge_optimiser.param_groups} == {stepping.JUDGE_PACE * rate}
+    assert {group["lr"] for group in team.judge_optimiser.param_groups} == {team.judging.pace * rate}
 
 
 def without_noise(monkeypatch):
@@ -361,3 +361,12 @@ def test_a_face_network_alone_learns_nothing_from_frames_without_a_face():
     for judged in (False, True):
         train_step(team, planted_clip(), LOSSES, Moment(0, 1e-3, judged, frozen=True), random())  # its boxes are empty
     assert not changed(team.generator, before)
+
+
+def test_momentum_and_the_judges_pace_are_those_of_the_settings():
+    generator = start_generator([planted_frame(6.0)], MODEL, seed=1)
+    team = Team(generator, momentum=0.5, judging=replace(JUDGES, pace=1.0, momentum=0.3))
+    train_step(team, planted_clip(), LOSSES, JUDGED, random())
+    assert {group["betas"][0] for group in team.optimiser.param_groups} == {0.5}
+    assert {group["betas"][0] for group in team.judge_optimiser.param_groups} == {0.3}
+    assert team.judge_optimiser.param_groups[0]["lr"] == team.optimiser.param_groups[0]["lr"]

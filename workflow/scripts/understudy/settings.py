@@ -120,6 +120,8 @@ class JudgeSettings:
     kind: str
     levels: int
     width: int
+    pace: float
+    momentum: float
     gan: str
     frames: str
     sparse: bool
@@ -154,6 +156,7 @@ class StageSettings:
 @dataclass(frozen=True)
 class TrainingSettings:
     seed: int
+    momentum: float
     precision: str
     gpus: int
     compile: bool

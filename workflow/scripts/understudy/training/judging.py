@@ -24,7 +24,9 @@ from understudy.model.ranks import chosen_rows
 from understudy.settings import JudgeSettings, LossSettings
 from understudy.training import losses
 
-COMPACT = JudgeSettings(kind="compact", levels=0, width=0, gan="least_squares", frames="last", sparse=False)
+COMPACT = JudgeSettings(
+    kind="compact", levels=0, width=0, pace=0.6, momentum=0.5, gan="least_squares", frames="last", sparse=False
+)
 LEVELS = {"compact": 1, "patch": 2}  # where the settings leave their number open
 CROPS = {"face": (0,), "hand": (1, 2)}  # rows of a map's boxes that a judge of crops sees
 FEWER_IN_CROPS = 2  # levels, than of whole pictures

@@ -25,7 +25,7 @@ from understudy.training.schedule import average_share
 from understudy.training.together import average_gradients
 
 TEXTURE_PACE = 5.0  # the atlas learns faster than the network by this factor
-JUDGE_PACE = 0.6  # a judge's rate, as a share of the network's
+SECOND_MOMENT = 0.99  # Adam's second beta
 GRADIENT_LIMIT = 1.0  # norm over the network's parameters
 PAST_DROP = 0.5  # chance that a roll-out starts without a past picture
 TINT, GRAIN = 0.1, 0.06  # noise on the real pictures a roll-out starts from: per channel, per pixel
@@ -58,6 +58,7 @@ class Team:
     strides: tuple[int, ...] = (1,)
     precision: torch.dtype = torch.float32
     seed: int = 0  # of the judges' start
+    momentum: float = 0.9  # of the generator's optimiser
     perceptual: PerceptualDistance | None = None  # never learns
     judging: JudgeSettings = COMPACT
     crops: tuple[str, ...] = ()  # what of each frame is judged apart: face, hand
@@ -77,8 +78,9 @@ class Team:
         groups = [
             {"params": group, "pace": pace[name], "lr": 0.0} for name, group in self.generator.learning_groups().items()
         ]
-        self.optimiser = torch.optim.Adam(groups, betas=(0.9, 0.99), fused=True)
-        self.judge_optimiser = torch.optim.Adam(self.judges.parameters(), lr=0.0, betas=(0.5, 0.99), fused=True)
+        self.optimiser = torch.optim.Adam(groups, betas=(self.momentum, SECOND_MOMENT), fused=True)
+        betas = self.judging.momentum, SECOND_MOMENT
+        self.judge_optimiser = torch.optim.Adam(self.judges.parameters(), lr=0.0, betas=betas, fused=True)
 
     @property
     def device(self) -> torch.device:
@@ -351,7 +353,7 @@ def _set_rates(team: Team, rate: float) -> None:
     for group in team.optimiser.param_groups:
         group["lr"] = rate * group["pace"]
     for group in team.judge_optimiser.param_groups:
-        group["lr"] = rate * JUDGE_PACE
+        group["lr"] = rate * team.judging.pace
 
 
 @torch.no_grad()
