@@ -206,6 +206,12 @@ def test_a_rank_that_dies_ends_the_others(monkeypatch, script, words):
     assert processes[0].poll() == -signal.SIGKILL
 
 
+def test_asked_before_they_train_ranks_end_with_the_code_that_says_again(monkeypatch):
+    monkeypatch.setattr(launch, "GRACE", 0.1)
+    deaf = subprocess.Popen(["sh", "-c", "trap '' TERM; while :; do sleep 0.05; done"])
+    assert launch._seen_through([deaf, subprocess.Popen(["sleep", "600"])], lambda: "SIGTERM") == 75
+
+
 def test_a_batch_that_does_not_divide_is_refused_before_any_process_starts(windows, tmp_path, monkeypatch):
     monkeypatch.setattr(launch, "Popen", lambda *_: pytest.fail("started a rank"))
     with pytest.raises(TrainingError, match="its batch is 4, and the job was given 3 GPUs"):

@@ -6,12 +6,13 @@ saves 30 s after a SIGTERM, hides the exit code that says "run me again", and le
 
 import json
 import logging
+import math
 import os
 import re
 import signal
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from subprocess import PIPE, STDOUT, Popen
@@ -56,9 +57,8 @@ def launch_ranks(ranks: int, threads: int, order: Mapping[str, Any]) -> None:
         path = Path(folder) / "order.json"
         path.write_text(json.dumps(order), encoding="utf-8")
         with _started(ranks, threads, path) as processes:
-            codes = _seen_through(processes, asked)
-    if STOPPED in codes or (asked() and any(codes)):
-        raise SystemExit(STOPPED)
+            if _seen_through(processes, asked) == STOPPED:
+                raise SystemExit(STOPPED)
 
 
 @contextmanager
@@ -77,6 +77,7 @@ def _started(ranks: int, threads: int, order: Path) -> Iterator[list[Popen]]:
     }
     command = [sys.executable, "-m", "understudy.training.rank", str(order)]
     processes: list[Popen] = []
+    listeners: list[Thread] = []
     said: set[str] = set()
     try:
         for number in range(ranks):
@@ -84,18 +85,15 @@ def _started(ranks: int, threads: int, order: Path) -> Iterator[list[Popen]]:
             processes.append(
                 Popen(command, env=os.environ | shared | own, stdout=PIPE, stderr=STDOUT, text=True, errors="replace")
             )
-        listeners = [
-            Thread(target=_pass_on, args=(*pair, said)) for pair in enumerate(each.stdout for each in processes)
-        ]
-        for listener in listeners:
-            listener.start()
+            listeners.append(Thread(target=_pass_on, args=(number, processes[-1].stdout, said)))
+            listeners[-1].start()
         yield processes
     finally:
         for process in processes:
             process.kill()
             process.wait()
-    for listener in listeners:
-        listener.join()
+        for listener in listeners:
+            listener.join()  # their last words come before what is said of them
 
 
 def _pass_on(rank: int, stream: IO[str], said: set[str]) -> None:
@@ -109,32 +107,37 @@ def _pass_on(rank: int, stream: IO[str], said: set[str]) -> None:
             logging.getLogger(found[2]).log(getattr(logging, found[1]), "%s", found[3])
 
 
-def _seen_through(processes: Sequence[Popen], asked: Any) -> list[int]:
-    """Wait until every rank has ended; returns their exit codes.
+def _seen_through(processes: Sequence[Popen], asked: Callable[[], str]) -> int:
+    """Wait until every rank has ended, pass on a signal that asks them to; returns 0 or `STOPPED`.
 
     Raises:
-        TrainingError: one failed, and nobody had asked it to end.
+        TrainingError: one failed.
     """
-    failed, until, told = None, float("inf"), False
+    failed: int | None = None  # the first
+    until, told = math.inf, False
     while any(process.poll() is None for process in processes):
         time.sleep(0.05)
         if asked() and not told:
             told = True
             for process in processes:
                 process.send_signal(signal.Signals[asked()])
-        if failed is None:
-            failed = next((rank for rank, one in enumerate(processes) if one.poll() not in (None, 0, STOPPED)), None)
-            until = time.monotonic() + GRACE if failed is not None else until
+        if failed is None and (failed := _first_failed(processes)) is not None:
+            until = time.monotonic() + GRACE
         if time.monotonic() > until:
             for process in processes:
                 process.kill()
     codes = [process.wait() for process in processes]
-    failed = (
-        next((rank for rank, code in enumerate(codes) if code not in (0, STOPPED)), None) if failed is None else failed
-    )
-    if failed is not None and not asked():
+    if asked() and -signal.Signals[asked()] in codes:  # asked before it trained: there was nothing to save
+        return STOPPED
+    failed = _first_failed(processes) if failed is None else failed
+    if failed is not None:
         raise TrainingError(f"Rank {failed} of {len(processes)} {_end(codes[failed])}")
-    return codes
+    return STOPPED if STOPPED in codes else 0
+
+
+def _first_failed(processes: Sequence[Popen]) -> int | None:
+    fine = (None, 0, STOPPED)  # runs, done, saved
+    return next((rank for rank, process in enumerate(processes) if process.poll() not in fine), None)
 
 
 def _end(code: int) -> str:
