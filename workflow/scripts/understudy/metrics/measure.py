@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Iterable, Iterator
-from itertools import islice, tee
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -188,12 +188,11 @@ def _transfer_figures(
     """Measure the film and both yardsticks against the true transfer, in one pass."""
     every = max(1, -(-len(clip) // MOST_FRAMES))
     series = Series(settings.tolerance_px, every)
-    measured, kept = tee(true_transfer(clip, exact, film.height, film.width))  # both run in step
 
     def gathered() -> Iterator[TrueFrame]:
-        for frame, true in zip(film, measured, strict=True):
+        for frame, true in zip(film, true_transfer(clip, exact, film.height, film.width), strict=True):
             series.add(frame.picture(), true)
-            yield next(kept)
+            yield true
 
     yardsticks = yardstick_series(gathered(), nearest, training, settings, every)
     return {"transfer": series.figures(), **yardsticks}

@@ -2,12 +2,13 @@
 
 import logging
 import time
-from collections.abc import Iterator
-from itertools import tee
+from collections import deque
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import torch
 
+from understudy.dataset.batch import SemanticMap
 from understudy.errors import LayoutError
 from understudy.job import return_memory
 from understudy.model.build import load_generator
@@ -63,15 +64,22 @@ def render_transfer(
                 f"{driving} holds {len(maps)} frames, but {driving_frames} {len(frames)}; "
                 f"delete {driving} and run again."
             )
-        seen, drawn_from = tee(maps)  # both run in step: one map is kept at a time
-        shown = zip(frames, seen, roll_out(generator, drawn_from), strict=True)
-        for rgb, semantic, picture in _reported(shown, len(frames)):
+        latest: deque[SemanticMap] = deque(maxlen=1)  # the map the picture was drawn from; itertools.tee keeps 57
+        shown = zip(frames, roll_out(generator, _noted(maps, latest)), strict=True)
+        for rgb, picture in _reported(shown, len(frames)):
             result = picture.transpose(1, 2, 0)
             film.write(result)
-            wide_film.write(join_panels(rgb, draw_map(semantic), result))
+            wide_film.write(join_panels(rgb, draw_map(latest[0]), result))
     logger.info(
         "%d frames of %d x %d px at %s a second", len(frames), generator.height_px, generator.width_px, frames.rate
     )
+
+
+def _noted(maps: Iterable[SemanticMap], latest: deque[SemanticMap]) -> Iterator[SemanticMap]:
+    """Pass maps on and note the one passed last."""
+    for semantic in maps:
+        latest.append(semantic)
+        yield semantic
 
 
 def _reported(items: Iterator, count: int) -> Iterator:
