@@ -46,8 +46,9 @@ class DrivingMaps:
     def __iter__(self) -> Iterator[SemanticMap]:
         """Yield each frame's map, B = 1; the first has no past."""
         before = None
+        data = [self._file[name] for name in ("body", "face", "hands", "part", "uv")]  # opened once, not for each row
         for row in range(len(self)):
-            stored = Figure(*(self._file[name][row] for name in ("body", "face", "hands", "part", "uv")))
+            stored = Figure(*(each[row] for each in data))
             figure = network_figure(stored, self._size)
             yield join_maps([compact_map(figure, before, self._size)])
             before = figure
