@@ -43,7 +43,7 @@ def measure(build: str, look: str, dance: str) -> Clip:
             [scene.picture(shot, scene.raster(shot, SAMPLES)) for shot in shots]
         )
     )
-    estimated = np.stack([np.column_stack([pose.body[:, :2], pose.body_z]) for pose in poses]).astype(float)
+    estimated = np.stack([np.column_stack([pose.body[:, :2], pose.body_z]) for (pose,) in poses]).astype(float)
     exact = np.stack([scene.camera.project(scene.body.joints(shot.bare))[0] for shot in shots])
     whole = np.array([(pose.body[:, 2] > 0).all() for pose in poses])
     tall = np.ptp(exact[..., 1], axis=1).mean()

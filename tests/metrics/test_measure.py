@@ -10,6 +10,7 @@ import h5py
 import numpy as np
 import pytest
 
+from defaults import pose_settings, surface_settings
 from understudy.clips import Clip
 from understudy.dataset.reader import Footage
 from understudy.dataset.windows import index_windows
@@ -27,9 +28,7 @@ from understudy.settings import (
     FlowSettings,
     MetricsSettings,
     ModelSettings,
-    PoseSettings,
     RenderingSettings,
-    SurfaceSettings,
     SyntheticSettings,
 )
 from understudy.synthetic.clip import synthesize_clip
@@ -71,8 +70,8 @@ def performance(tmp_path_factory) -> Performance:
     frames = ingest(folder / "clip")
     pose, surface, flow = (frames.with_name(f"{name}.h5") for name in ("pose", "surface", "flow"))
     windows, driving = folder / "windows.h5", folder / "driving.h5"
-    estimate_pose(frames, pose, PoseSettings("truth", 1, 8, 0.3))
-    estimate_surface(frames, pose, surface, SurfaceSettings("truth", 2, 0.05))
+    estimate_pose(frames, pose, pose_settings("truth", smooth_frames=1))
+    estimate_surface(frames, pose, surface, surface_settings("truth"))
     estimate_flow(frames, flow, FlowSettings("dis", "medium", (1,), 0.7))
     index_windows([frames], [pose], [surface], [flow], windows, DatasetSettings(0.2, 4, "both"))
     fit_driving(pose, surface, windows, driving, RenderingSettings("none", "ground", 16), 2)

@@ -5,15 +5,16 @@ import json
 import numpy as np
 import pytest
 
+from defaults import pose_settings
 from filming import write_video
 from understudy.clips import Clip
 from understudy.errors import FootageError
 from understudy.layouts import open_file
 from understudy.semantics.locate import boxes_of_one, locate_person, rectangle_round
-from understudy.settings import DecodeSettings, PoseSettings, SyntheticSettings
+from understudy.settings import DecodeSettings, SyntheticSettings
 from understudy.synthetic.clip import synthesize_clip
 
-POSE = PoseSettings("mediapipe", 7, 8, 0.3)
+POSE = pose_settings("mediapipe")
 DECODE = DecodeSettings("pyav", 256, 0, 0.08)
 
 

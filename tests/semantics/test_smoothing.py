@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
+from defaults import pose_settings
 from understudy.semantics.pose import smooth_clip
 from understudy.semantics.smoothing import bridge_gaps, mend_jumps, smooth_joints, smooth_runs, unbroken_runs
-from understudy.settings import PoseSettings
 
 TIME = np.arange(40.0)
 
@@ -113,7 +113,7 @@ def test_frames_without_a_person(gap, valid):
     }
     rows["body"][:, 4, 1] = np.arange(30) + 20
     rows["body"][10 : 10 + gap] = 0
-    found = smooth_clip(rows, PoseSettings("any", smooth_frames=7, gap_frames=4, min_score=0.3))
+    found = smooth_clip(rows, pose_settings("any", smooth_frames=7, gap_frames=4))
     expected = np.ones(30, bool)
     expected[10 : 10 + gap] = valid
     np.testing.assert_array_equal(found, expected)
@@ -133,5 +133,5 @@ def test_a_guessed_palm_gives_way_between_two_seen_hands():
     rows["body"][:, 4, 1] = 200
     rows["hands"][5, 0] = 0
     rows["hands"][5, 0, [0, 2, 5, 17]] = (48, 40, 0.4)
-    smooth_clip(rows, PoseSettings("any", smooth_frames=1, gap_frames=4, min_score=0.3))
+    smooth_clip(rows, pose_settings("any", smooth_frames=1, gap_frames=4))
     np.testing.assert_allclose(rows["hands"][5, 0, :, 0], 40)

@@ -6,13 +6,13 @@ import h5py
 import numpy as np
 import pytest
 
+from defaults import pose_settings, surface_settings
 from understudy.backends import list_backends, load_backend
 from understudy.body.fit import BodyShape
 from understudy.errors import BackendError, LayoutError
 from understudy.layouts import describe, open_file
 from understudy.semantics.pose import estimate_pose
 from understudy.semantics.surface import BACKENDS, check_surface, estimate_surface
-from understudy.settings import PoseSettings, SurfaceSettings
 from understudy.video.frames import Frames
 
 NEEDS_MORE = {"densepose", "densepose_dump"}  # programs or files that are not in the embedded environment
@@ -22,14 +22,14 @@ NEEDS_MORE = {"densepose", "densepose_dump"}  # programs or files that are not i
 def tiny_pose(tiny_clip):
     """Exact poses of the tiny clip, with one frame in which nobody was found."""
     pose = tiny_clip.folder / "pose_truth.h5"
-    estimate_pose(tiny_clip.frames, pose, PoseSettings("truth", 1, 0, 0.3))
+    estimate_pose(tiny_clip.frames, pose, pose_settings("truth", smooth_frames=1, gap_frames=0))
     return pose
 
 
 @pytest.mark.parametrize("samples", [1, 2])
 @pytest.mark.parametrize("name", [name for name in list_backends(BACKENDS) if name not in NEEDS_MORE])
 def test_backend_keeps_the_contract(name, samples, tiny_clip, tiny_pose):
-    backend = load_backend(BACKENDS, name)(SurfaceSettings(name, samples, 0.05))
+    backend = load_backend(BACKENDS, name)(surface_settings(name, samples=samples))
     assert backend.name == name
     assert backend.version
     assert backend.chart
@@ -46,7 +46,7 @@ def test_backend_keeps_the_contract(name, samples, tiny_clip, tiny_pose):
 
 
 def test_no_surface_keeps_the_pose_matte(tiny_clip, tiny_pose):
-    backend = load_backend(BACKENDS, "none")(SurfaceSettings("none", 2, 0.05))
+    backend = load_backend(BACKENDS, "none")(surface_settings("none", samples=2))
     with Frames(tiny_clip.frames) as frames, open_file(tiny_pose, "pose") as pose:
         for number, surface in enumerate(backend(frames, pose)):
             assert not surface.part.any()
@@ -59,16 +59,16 @@ def test_no_surface_without_a_matte_is_refused(tiny_clip, tiny_pose, tmp_path):
     with h5py.File(bare, "r+") as file:
         del file["matte"]
     with pytest.raises(BackendError, match="holds no matte"):
-        estimate_surface(tiny_clip.frames, bare, tmp_path / "surface.h5", SurfaceSettings("none", 2, 0.05))
+        estimate_surface(tiny_clip.frames, bare, tmp_path / "surface.h5", surface_settings("none", samples=2))
     assert not (tmp_path / "surface.h5").exists()
 
 
 @pytest.mark.slow
 def test_embedded_estimator_meets_the_truth(synthetic_clip, tmp_path):
     """With estimated joints: 0.85 of the person's true samples have their part, U and V are near."""
-    estimate_pose(synthetic_clip.frames, tmp_path / "pose.h5", PoseSettings("mediapipe", 7, 8, 0.3))
+    estimate_pose(synthetic_clip.frames, tmp_path / "pose.h5", pose_settings("mediapipe"))
     surface = tmp_path / "surface.h5"
-    estimate_surface(synthetic_clip.frames, tmp_path / "pose.h5", surface, SurfaceSettings("body_model", 2, 0.05))
+    estimate_surface(synthetic_clip.frames, tmp_path / "pose.h5", surface, surface_settings("body_model", samples=2))
     with open_file(surface, "surface") as found, open_file(synthetic_clip.folder / "truth.h5", "truth") as truth:
         attributes = describe(found)
         exact, part, bare = truth["part"][:], found["part"][:], found["body_part"][:]
@@ -85,7 +85,7 @@ def test_embedded_estimator_meets_the_truth(synthetic_clip, tmp_path):
 
 
 def test_truth_is_the_truth(tiny_clip, tiny_pose, tmp_path):
-    estimate_surface(tiny_clip.frames, tiny_pose, tmp_path / "surface.h5", SurfaceSettings("truth", 2, 0.05))
+    estimate_surface(tiny_clip.frames, tiny_pose, tmp_path / "surface.h5", surface_settings("truth", samples=2))
     with (
         open_file(tmp_path / "surface.h5", "surface") as found,
         open_file(tiny_clip.folder / "truth.h5", "truth") as truth,
@@ -97,5 +97,5 @@ def test_truth_is_the_truth(tiny_clip, tiny_pose, tmp_path):
 def test_a_pose_of_other_frames_is_refused(tiny_clip, synthetic_clip, tiny_pose, tmp_path):
     with pytest.raises(LayoutError, match=r"6 rows, but .* has 24 frames"):
         estimate_surface(
-            synthetic_clip.frames, tiny_pose, tmp_path / "surface.h5", SurfaceSettings("body_model", 1, 0.05)
+            synthetic_clip.frames, tiny_pose, tmp_path / "surface.h5", surface_settings("body_model", samples=1)
         )

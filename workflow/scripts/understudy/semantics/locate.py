@@ -14,7 +14,7 @@ from understudy.backends import load_backend
 from understudy.clips import Clip
 from understudy.errors import FootageError
 from understudy.job import atomic_path
-from understudy.semantics.pose import BACKENDS, person_boxes
+from understudy.semantics.pose import BACKENDS, largest_pose, person_boxes
 from understudy.semantics.pose_backends._contract import FramePose, PoseBackend
 from understudy.settings import DecodeSettings, PoseSettings
 from understudy.video.source import SourceVideo
@@ -116,8 +116,8 @@ def _find_person(
         looked += 1
         scale = min(1.0, LONGEST_PX / max(picture.shape[:2]))
         small = picture if scale == 1 else cv2.resize(picture, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
-        pose = backend.detect(small)
-        if pose.found:
+        pose = largest_pose(backend.detect(small))
+        if pose is not None:
             boxes.append(person_extent(pose) / scale)
     if not boxes:
         raise FootageError(

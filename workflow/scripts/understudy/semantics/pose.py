@@ -2,6 +2,7 @@
 
 import logging
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,7 @@ import numpy as np
 from understudy.backends import load_backend
 from understudy.errors import BackendError, FootageError
 from understudy.layouts import Writer, create
-from understudy.semantics.pose_backends._contract import PoseBackend
+from understudy.semantics.pose_backends._contract import FramePose, PoseBackend
 from understudy.semantics.registration import register_clip
 from understudy.semantics.smoothing import short_gaps, smooth_joints
 from understudy.settings import VERSIONS, PoseSettings
@@ -34,7 +35,8 @@ _SHAPES = {
 def estimate_pose(frames: Path, pose: Path, settings: PoseSettings, threads: int = 1) -> None:
     """Estimate the pose in every frame of a clip and write pose.h5.
 
-    Frames without a person are bridged where the gap is short, and zero rows with `valid` false where it is long.
+    Of several people the largest is taken in each frame. Frames without a person are bridged where the gap is short,
+    and zero rows with `valid` false where it is long.
 
     Args:
         frames: frames.h5 of the clip.
@@ -129,11 +131,20 @@ def _prefer_bridge(hand: np.ndarray, longest: int) -> None:
         hand[start:end] = 0
 
 
+def largest_pose(poses: Sequence[FramePose]) -> FramePose | None:
+    """Return the pose whose joints' box has the longest diagonal; None where there is no pose."""
+    boxes = [person_boxes(pose.body[None], pose.face[None], pose.hands[None])[0] for pose in poses]
+    sizes = [np.hypot(right - left, bottom - top) for left, top, right, bottom in boxes]
+    return poses[int(np.argmax(sizes))] if sizes else None
+
+
 def _read_backend(backend: PoseBackend, frames: Frames, writer: Writer) -> dict[str, np.ndarray]:
     """Run a backend over a clip; mattes go to the file one by one, joints come back as one array per name."""
     rows: dict[str, list[np.ndarray]] = {name: [] for name in _SHAPES}
     progress = Progress(f"pose of {frames.path}", len(frames))
-    for number, pose in enumerate(backend(frames)):
+    nobody = FramePose.nobody(np.zeros((frames.height, frames.width), np.uint8))
+    for number, poses in enumerate(backend(frames)):
+        pose = largest_pose(poses) or nobody
         for name, shape in _SHAPES.items():
             row = np.asarray(getattr(pose, name), np.float32)
             if row.shape != shape or not np.isfinite(row).all():
@@ -147,7 +158,7 @@ def _read_backend(backend: PoseBackend, frames: Frames, writer: Writer) -> dict[
         progress.step()
     if len(rows["body"]) != len(frames):
         raise BackendError(
-            f"The pose backend '{backend.name}' gave {len(rows['body'])} poses for {len(frames)} frames; mend it: a "
-            f"frame without a person is a pose of zeros."
+            f"The pose backend '{backend.name}' gave poses of {len(rows['body'])} frames for {len(frames)}; mend it: a "
+            f"frame without a person is an empty sequence."
         )
     return {name: np.stack(values) for name, values in rows.items()}

@@ -1,6 +1,6 @@
-"""What every pose backend gives: one raw, unsmoothed pose per frame, in order."""
+"""What every pose backend gives: the raw, unsmoothed poses of everyone it finds in a frame, frame by frame."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -12,7 +12,7 @@ from understudy.video.frames import Frames
 
 @dataclass(frozen=True)
 class FramePose:
-    """One frame's pose in pixels of the frame (pixel centres at +0.5); all zero where nobody is found.
+    """One person in one frame, in pixels of the frame (pixel centres at +0.5).
 
     An absent joint is 0, 0, 0. Depths grow away from the camera and are 0 at the mid-hip; a backend that knows no
     depth leaves them 0. Hands: left, right of the person.
@@ -24,11 +24,11 @@ class FramePose:
     body_z: np.ndarray  # (25,) px
     face_z: np.ndarray  # (70,)
     hands_z: np.ndarray  # (2, 21)
-    matte: np.ndarray | None = None  # (H, W) uint8, share of the pixel that is the person, 0..255
+    matte: np.ndarray | None = None  # (H, W) uint8, share of the pixel that is this person, 0..255; None: not known
 
     @classmethod
     def nobody(cls, matte: np.ndarray | None = None) -> "FramePose":
-        """Return the pose of a frame without a person."""
+        """Return the row of a frame in which a person is not seen: all zero."""
         shapes = ((25, 3), (70, 3), (2, 21, 3), (25,), (70,), (2, 21))
         return cls(*(np.zeros(shape, np.float32) for shape in shapes), matte)
 
@@ -39,18 +39,22 @@ class FramePose:
 
 
 class PoseBackend(Protocol):
-    """A file in this folder holds a class `Backend` that keeps this protocol; its file name is its name."""
+    """A file in this folder holds a class `Backend` that keeps this protocol; its file name is its name.
+
+    A frame's poses are everyone found in it, none where nobody is, in any order: the place in the sequence is no
+    identity, and the next frame may have them in another order. Who is who is found out by `semantics.tracks`.
+    """
 
     name: str
     version: str  # of the estimator behind it
     has_depth: bool
-    has_matte: bool  # then every frame carries one, zeros where nobody is found
+    has_matte: bool  # then every pose carries one
     exact: bool  # then nothing is smoothed, bridged or registered
 
     def __init__(self, settings: PoseSettings): ...
 
-    def __call__(self, frames: Frames) -> Iterator[FramePose]:
-        """Yield one pose per frame, in order."""
+    def __call__(self, frames: Frames) -> Iterator[Sequence[FramePose]]:
+        """Yield the poses of every frame, frames in order."""
 
-    def detect(self, picture: np.ndarray) -> FramePose:
-        """Estimate the pose in one (H, W, 3) uint8 RGB picture without memory of others; used to find the person."""
+    def detect(self, picture: np.ndarray) -> Sequence[FramePose]:
+        """Estimate the poses in one (H, W, 3) uint8 RGB picture without memory of others; used to find the person."""

@@ -1,7 +1,7 @@
 """MediaPipe Holistic mapped to the OpenPose layouts: the embedded estimator, CPU only, weights inside its wheel."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 import mediapipe
@@ -79,21 +79,21 @@ class Backend:
         self.min_score = settings.min_score
         self._static = None  # the graph that sees single pictures, opened when it is asked for
 
-    def __call__(self, frames: Frames) -> Iterator[FramePose]:
+    def __call__(self, frames: Frames) -> Iterator[Sequence[FramePose]]:
         with _open_holistic(static=False) as holistic:
             # One thread, so that reading and writing frames goes on while the graph runs.
-            yield from in_threads(lambda picture: self._pose(holistic, picture), frames, 1)
+            yield from in_threads(lambda picture: self._poses(holistic, picture), frames, 1)
 
-    def detect(self, picture: np.ndarray) -> FramePose:
+    def detect(self, picture: np.ndarray) -> Sequence[FramePose]:
         if self._static is None:
             self._static = _open_holistic(static=True)
-        return self._pose(self._static, picture)
+        return self._poses(self._static, picture)
 
-    def _pose(self, holistic, picture: np.ndarray) -> FramePose:
+    def _poses(self, holistic, picture: np.ndarray) -> Sequence[FramePose]:
         result = holistic.process(np.ascontiguousarray(picture))
         height, width = picture.shape[:2]
         if result.pose_landmarks is None:
-            return FramePose.nobody(np.zeros((height, width), np.uint8))
+            return ()
         landmarks = _array(result.pose_landmarks, height, width, visible=True)  # (33, 4)
         landmarks[:, 2] = body_depth(landmarks, _array(result.pose_world_landmarks, 1, 1))
         body, body_z = map_body(landmarks)
@@ -103,7 +103,8 @@ class Backend:
         for joints, depth in ((body, body_z), (face, face_z), (hands, hands_z)):
             drop_absent(joints, depth, height, width, self.min_score)
         matte = np.round(255 * np.clip(result.segmentation_mask, 0, 1)).astype(np.uint8)
-        return FramePose(body, face, hands, body_z, face_z, hands_z, matte)
+        pose = FramePose(body, face, hands, body_z, face_z, hands_z, matte)
+        return (pose,) if pose.found else ()
 
 
 def body_depth(landmarks: np.ndarray, world: np.ndarray) -> np.ndarray:
