@@ -15,8 +15,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "workflow" / "sc
 from understudy.semantics.joints import BODY
 from understudy.semantics.pose_backends import _landmark_bias as bias
 from understudy.semantics.pose_backends.mediapipe import Backend
-from understudy.settings import PoseSettings, SyntheticSettings
+from understudy.settings import PoseSettings, SyntheticSettings, from_params
 from understudy.synthetic.scene import SAMPLES, Scene
+from understudy.validation import complete
 
 HALVES = (
     (("woman", "check", "sway"), ("man", "stripe", "reach"), ("child", "dark", "sway")),
@@ -30,6 +31,8 @@ HALVES = (
 FRAMES, RATE_FPS, SIZE_PX = 60, 18, 256
 SOFT = 0.01  # of the body's height: errors beyond this count less and less
 PASSES = 8
+NOBODY = {"performers": {"nobody": {"clips": ["none"]}}}
+RAW = {"backend": "mediapipe", "smooth_frames": 1, "gap_frames": 0, "min_score": 0}
 
 Clip = tuple[np.ndarray, np.ndarray]  # estimated (N, 25, 3) and exact (N, 25, 2) joints, as shares of the body's height
 
@@ -39,7 +42,7 @@ def measure(build: str, look: str, dance: str) -> Clip:
     scene = Scene(SyntheticSettings(build, look, dance, 0, 8, RATE_FPS, SIZE_PX, SIZE_PX, 0.82, 0, 3))
     shots = [scene.shot(frame / RATE_FPS) for frame in range(FRAMES)]
     poses = list(
-        Backend(PoseSettings("mediapipe", 1, 0, 0))(
+        Backend(from_params(PoseSettings, complete(NOBODY)["pose"] | RAW))(
             [scene.picture(shot, scene.raster(shot, SAMPLES)) for shot in shots]
         )
     )

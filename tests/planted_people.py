@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 
 import numpy as np
-from handmade import STANDING
 
+from handmade import STANDING
 from understudy.semantics.joints import BODY, BODY_25
 from understudy.semantics.pose_backends._affinity_fields import FIELDS, PAIRS
 from understudy.semantics.pose_backends._heatmaps import STRIDE
@@ -22,7 +22,7 @@ def standing_body(height_px: float, x: float, y: float) -> np.ndarray:
         paired = side in ("left", "right")
         away, down = STANDING[joint if paired else name]
         place[row] = (away if side == "left" else -away if paired else away), down
-    return place * height_px / 100 + [x, y - height_px]
+    return place * height_px / 100 + np.array([x, y - height_px])
 
 
 def bent_body(random: np.random.Generator, height_px: float, x: float, y: float) -> np.ndarray:
@@ -38,7 +38,7 @@ def bent_body(random: np.random.Generator, height_px: float, x: float, y: float)
     head = ["nose", *(f"{side}_{part}" for side in ("left", "right") for part in ("eye", "ear"))]
     _turn(place, "neck", head, random.uniform(-0.3, 0.3))
     _turn(place, "mid_hip", list(BODY_25), random.uniform(-0.3, 0.3))
-    return place + [x, y]
+    return place + np.array([x, y])
 
 
 def _turn(place: np.ndarray, pivot: str, joints: list[str], angle: float) -> None:

@@ -14,7 +14,12 @@ from understudy.layouts import create, open_file
 from understudy.semantics.pose import BACKENDS, estimate_pose
 from understudy.video.frames import Frames
 
-NEEDS_MORE = {"openpose", "openpose_json"}  # programs or files that are not in the embedded environment
+NEEDS_MORE = {
+    "openpose",
+    "openpose_caffe",
+    "openpose_json",
+    "rtmw",
+}  # programs or files that are not in the embedded environment
 
 
 @pytest.mark.parametrize("name", [name for name in list_backends(BACKENDS) if name not in NEEDS_MORE])

@@ -48,11 +48,31 @@ class DecodeSettings:
 
 
 @dataclass(frozen=True)
+class OpenposeCaffeSettings:
+    model_folder: str
+    net_resolution: str
+    face: bool
+    hands: bool
+    device: str
+
+
+@dataclass(frozen=True)
+class RtmwSettings:
+    detector: str
+    detector_sha256: str
+    pose: str
+    pose_sha256: str
+    device: str
+
+
+@dataclass(frozen=True)
 class PoseSettings:
     backend: str
     smooth_frames: int
     gap_frames: int
     min_score: float
+    openpose_caffe: OpenposeCaffeSettings
+    rtmw: RtmwSettings
 
 
 @dataclass(frozen=True)

@@ -106,7 +106,7 @@ def find_points(maps: np.ndarray, square: Square, net_px: int) -> np.ndarray:
     large = upsample(maps, (net_px, net_px)).reshape(len(maps), -1)
     best = large.argmax(1)
     row, column = np.divmod(best, net_px)
-    place = np.stack([column, row, np.ones(len(maps))]) # (3, K)
+    place = np.stack([column, row, np.ones(len(maps))])  # (3, K)
     x, y = square.affine(net_px) @ place + 0.5  # its indices start at 0, our coordinates at a pixel's edge
     return np.column_stack([x, y, large[np.arange(len(maps)), best]])
 
