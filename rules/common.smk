@@ -40,6 +40,24 @@ def environment(job, name):
     return f"../envs/{job}_{project.section(name)['backend']}.yaml"
 
 
+def surface_section(wildcards):
+    """Return the surface section of a clip, without what other backends than the chosen one read."""
+    return project.surface_section(wildcards.clip)
+
+
+def surface_files(wildcards):
+    """Return what the surface backend reads besides the clip; `surface_state`, not their date, stands for them."""
+    return [ancient(path) for path in project.surface_files(wildcards.clip)]
+
+
+def surface_state(wildcards):
+    return project.surface_state(wildcards.clip)
+
+
+def surface_gpus(wildcards):
+    return project.surface_gpus()
+
+
 def clip_row(wildcards):
     return project.clip_row(wildcards.clip)
 

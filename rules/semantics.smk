@@ -47,6 +47,7 @@ rule estimate_surface:
     input:
         frames="results/clips/{clip}/frames.h5",
         pose="results/clips/{clip}/pose.h5",
+        files=surface_files,
     output:
         surface="results/clips/{clip}/surface.h5",
     log:
@@ -57,10 +58,12 @@ rule estimate_surface:
         environment("surface", "surface")
     threads: 1
     resources:
+        gpu=surface_gpus,
         mem_mb=4000,
         runtime=240,
     params:
-        settings=section("surface"),
+        settings=surface_section,
+        files=surface_state,
         version=version("semantics"),
     script:
         "../workflow/scripts/estimate_surface.py"

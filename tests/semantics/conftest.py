@@ -7,9 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from defaults import pose_settings
 from understudy.body.figure import TO_CAMERA
 from understudy.body.model import Body
 from understudy.clips import Clip
+from understudy.semantics.pose import estimate_pose
 from understudy.settings import DecodeSettings, SyntheticSettings
 from understudy.synthetic.clip import synthesize_clip
 from understudy.video.decode import decode_clip
@@ -58,6 +60,14 @@ def tiny_clip(tmp_path_factory: pytest.TempPathFactory) -> SyntheticClip:
     """The same in six frames of 96 px, for contracts."""
     settings = SETTINGS | {"duration_s": 0.5, "rate_fps": 12, "height_px": 96, "width_px": 96}
     return make_clip(tmp_path_factory.mktemp("tiny"), SyntheticSettings(**settings))
+
+
+@pytest.fixture(scope="session")
+def tiny_pose(tiny_clip: SyntheticClip) -> Path:
+    """Exact poses of the tiny clip."""
+    pose = tiny_clip.folder / "pose_truth.h5"
+    estimate_pose(tiny_clip.frames, pose, pose_settings("truth", smooth_frames=1, gap_frames=0))
+    return pose
 
 
 def make_clip(folder: Path, settings: SyntheticSettings) -> SyntheticClip:

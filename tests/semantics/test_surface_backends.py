@@ -1,12 +1,16 @@
 """The contract that every surface backend is held to, and how near the embedded one comes to the truth."""
 
 import shutil
+from pathlib import Path
 
 import h5py
 import numpy as np
 import pytest
 
+import densepose_double
 from defaults import pose_settings, surface_settings
+from densepose_double import Person
+from densepose_files import true_maps, write_pictures
 from understudy.backends import list_backends, load_backend
 from understudy.body.fit import BodyShape
 from understudy.errors import BackendError, LayoutError
@@ -15,21 +19,35 @@ from understudy.semantics.pose import estimate_pose
 from understudy.semantics.surface import BACKENDS, check_surface, estimate_surface
 from understudy.video.frames import Frames
 
-NEEDS_MORE = {"densepose", "densepose_dump"}  # programs or files that are not in the embedded environment
 
+@pytest.fixture
+def prepared(tiny_clip, tiny_pose, tmp_path, monkeypatch):
+    """Settings of a backend, with the files and programs it needs: DensePose's are made from the truth."""
 
-@pytest.fixture(scope="session")
-def tiny_pose(tiny_clip):
-    """Exact poses of the tiny clip, with one frame in which nobody was found."""
-    pose = tiny_clip.folder / "pose_truth.h5"
-    estimate_pose(tiny_clip.frames, pose, pose_settings("truth", smooth_frames=1, gap_frames=0))
-    return pose
+    def prepare(name, samples):
+        if name == "densepose":
+            maps = true_maps(tiny_clip.folder / "truth.h5")
+            with open_file(tiny_pose, "pose") as pose:
+                boxes = pose["person_box"][:] + np.array([-8, -8, 8, 8], np.float32)
+            script = [[Person(tuple(box), 0.9, one[..., 0], one[..., 1:] / 255)] for box, one in zip(boxes, maps)]
+            densepose_double.install(monkeypatch, script)
+            files = {"config": str(tmp_path / "model.yaml"), "weights": str(tmp_path / "model.pkl")}
+            for file in files.values():
+                Path(file).touch()
+            return surface_settings(name, samples=samples, densepose=files | {"device": "cpu", "min_score": 0.5})
+        if name == "densepose_dump":
+            folder = write_pictures(tmp_path / "iuv", true_maps(tiny_clip.folder / "truth.h5"))
+            dump = {"path": str(folder), "chart": "densepose", "min_score": 0.5}
+            return surface_settings(name, samples=samples, densepose_dump=dump)
+        return surface_settings(name, samples=samples)
+
+    return prepare
 
 
 @pytest.mark.parametrize("samples", [1, 2])
-@pytest.mark.parametrize("name", [name for name in list_backends(BACKENDS) if name not in NEEDS_MORE])
-def test_backend_keeps_the_contract(name, samples, tiny_clip, tiny_pose):
-    backend = load_backend(BACKENDS, name)(surface_settings(name, samples=samples))
+@pytest.mark.parametrize("name", list_backends(BACKENDS))
+def test_backend_keeps_the_contract(name, samples, prepared, tiny_clip, tiny_pose):
+    backend = load_backend(BACKENDS, name)(prepared(name, samples))
     assert backend.name == name
     assert backend.version
     assert backend.chart
@@ -43,6 +61,22 @@ def test_backend_keeps_the_contract(name, samples, tiny_clip, tiny_pose):
             if name != "none":
                 assert (surface.part > 0).mean() == pytest.approx((surface.matte > 127).mean(), rel=0.15)
     assert isinstance(backend.attributes(), dict)
+
+
+@pytest.mark.parametrize("name", [name for name in list_backends(BACKENDS) if name != "truth"])
+def test_frames_without_a_person_are_rows_without_a_surface(name, prepared, tiny_clip, tiny_pose, tmp_path):
+    """The truth alone knows better than the pose."""
+    absent = tmp_path / "pose.h5"
+    shutil.copy(tiny_pose, absent)
+    with h5py.File(absent, "r+") as file:
+        file["valid"][2] = False
+        for dataset in ("body", "face", "hands", "person_box", "matte"):
+            file[dataset][2] = 0
+    surface = tmp_path / "surface.h5"
+    estimate_surface(tiny_clip.frames, absent, surface, prepared(name, 1))
+    with open_file(surface, "surface") as file:
+        assert file["valid"][:].tolist() == [True, True, False, True, True, True]
+        assert not file["part"][2].any() and not file["matte"][2].any()
 
 
 def test_no_surface_keeps_the_pose_matte(tiny_clip, tiny_pose):

@@ -11,6 +11,7 @@ from typing import Any
 
 from understudy.clips import Clip
 from understudy.errors import ClipTableError, SettingsError
+from understudy.inputs import file_state, for_clip, in_use, named_files
 from understudy.job import file_digest
 from understudy.settings import VERSIONS
 
@@ -31,6 +32,23 @@ class Project:
     def section(self, name: str) -> dict[str, Any]:
         """Return one section as a plain mapping, keys always in the schema's order."""
         return deepcopy(self.settings[name])
+
+    def surface_section(self, clip: str) -> dict[str, Any]:
+        """Return a clip's surface section; what only other backends read is left empty, so that it reruns nothing."""
+        return for_clip(in_use(self.section("surface")), self._clip(clip).clip)
+
+    def surface_files(self, clip: str) -> list[str]:
+        """Return the files and folders the surface backend reads besides the clip."""
+        return [str(path) for path in named_files("surface", self.section("surface"), self._clip(clip).clip)]
+
+    def surface_state(self, clip: str) -> dict[str, str]:
+        """Return what stands for the content of `surface_files`: another content is another surface."""
+        return {path: file_state(path) for path in self.surface_files(clip)}
+
+    def surface_gpus(self) -> int:
+        """Return the GPUs a surface job takes."""
+        surface = self.settings["surface"]
+        return int(surface["backend"] == "densepose" and surface["densepose"]["device"].startswith("cuda"))
 
     def single_picture_pose(self) -> dict[str, Any]:
         """Return the pose section without what only acts over time, so that smoothing anew never decodes anew."""
@@ -147,7 +165,7 @@ class Project:
             "training": training,
             "stages": self.stages()[: self._stage_place(stage) + 1],
             "versions": {room: VERSIONS[room] for room in rooms},
-            **{name: self.settings[name] for name in ("decode", "pose", "surface", "flow", "dataset", "model")},
+            **{name: in_use(self.settings[name]) for name in ("decode", "pose", "surface", "flow", "dataset", "model")},
         }
         return hashlib.sha256(json.dumps(decisive, sort_keys=True).encode()).hexdigest()[:12]
 

@@ -76,10 +76,27 @@ class PoseSettings:
 
 
 @dataclass(frozen=True)
+class DensePoseSettings:
+    config: str
+    weights: str
+    device: str
+    min_score: float
+
+
+@dataclass(frozen=True)
+class DensePoseDumpSettings:
+    path: str
+    chart: str
+    min_score: float
+
+
+@dataclass(frozen=True)
 class SurfaceSettings:
     backend: str
     samples: int
     reach: float
+    densepose: DensePoseSettings
+    densepose_dump: DensePoseDumpSettings
 
 
 @dataclass(frozen=True)

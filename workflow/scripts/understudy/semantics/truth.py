@@ -10,6 +10,7 @@ import numpy as np
 
 from understudy.errors import BackendError
 from understudy.layouts import open_file
+from understudy.semantics.places import covered, in_frame
 from understudy.video.frames import Frames
 
 FILE = "truth.h5"
@@ -26,8 +27,6 @@ class Truth:
         self.file, self.frames = file, frames
         source_rate = Fraction(*(int(file.attrs[f"rate_{part}"]) for part in ("numerator", "denominator")))
         self.rows = _source_rows(frames, source_rate, len(file["body"]))
-        left, top, _, _ = frames.crop
-        self._origin = np.array([left, top])
         self._scale = np.array([frames.attrs["scale_x"], frames.attrs["scale_y"]], np.float64)
 
     def joints(self, name: str, frame: int) -> tuple[np.ndarray, np.ndarray]:
@@ -50,29 +49,11 @@ class Truth:
         """Read `part` or `uv` of a frame at `samples` times the frame's size, by nearest neighbour."""
         picture = self.file[name][self.rows[frame]]
         fine = picture.shape[0] / self.file["matte"].shape[1]  # its own samples per pixel
-        return self._resampled(picture, samples, fine)
+        return in_frame(picture, self.frames, samples, (fine, fine))
 
     def matte(self, frame: int) -> np.ndarray:
         """Read the matte of a frame, averaged over each of its pixels: (H, W) uint8."""
-        fine = 2 * int(np.ceil(1 / self._scale.min()))  # two samples and more per pixel of the source
-        dense = self._resampled(self.file["matte"][self.rows[frame]], fine, 1)
-        height, width = self.frames.height, self.frames.width
-        return np.round(dense.reshape(height, fine, width, fine).mean((1, 3))).astype(np.uint8)
-
-    def _resampled(self, picture: np.ndarray, samples: int, fine: float) -> np.ndarray:
-        """Look up a source map at the centres of the frame's samples; 0 outside the source."""
-        sizes = (self.frames.height, self.frames.width)
-        places, inside = [], []
-        for axis, size in enumerate(sizes):  # rows, then columns
-            centres = (np.arange(size * samples) + 0.5) / samples  # px of the frame
-            source = (centres / self._scale[1 - axis] + self._origin[1 - axis]) * fine
-            index = np.floor(source + 1e-6).astype(int)
-            inside.append((index >= 0) & (index < picture.shape[axis]))
-            places.append(np.clip(index, 0, picture.shape[axis] - 1))
-        found = picture[places[0]][:, places[1]]
-        found[~inside[0]] = 0
-        found[:, ~inside[1]] = 0
-        return found
+        return covered(self.file["matte"][self.rows[frame]], self.frames, (1, 1))
 
 
 @contextmanager

@@ -1,0 +1,94 @@
+"""Files that a backend reads besides the clip: where the settings name them, and what stands for their content.
+
+They are inputs of the backend's rule, so a missing one is named before any job; their state is one of its params, so
+another content runs the job again and another date does not.
+"""
+
+import hashlib
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from understudy.errors import SettingsError
+from understudy.job import file_digest
+
+# Section of the settings, backend -> its keys that name files. A key's backend has a section of its own name there.
+_NAMED = {"surface": {"densepose": ("config", "weights"), "densepose_dump": ("path",)}}
+_CONFIG_ENDINGS = (".yaml", ".yml")
+
+
+def in_use(section: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a section with the sections of backends that are not chosen emptied: each value as its type's own nothing.
+
+    Args:
+        section: with the key `backend`, or one without, which comes back as it is.
+    """
+    if "backend" not in section:
+        return dict(section)
+    return {
+        name: {key: type(inner)() for key, inner in value.items()}
+        if isinstance(value, Mapping) and name != section["backend"]
+        else value
+        for name, value in section.items()
+    }
+
+
+def for_clip(section: Mapping[str, Any], clip: str) -> dict[str, Any]:
+    """Return a section with the clip's name where the paths of a backend say {clip}."""
+    return {
+        name: {key: inner.replace("{clip}", clip) if key == "path" else inner for key, inner in value.items()}
+        if isinstance(value, Mapping)
+        else value
+        for name, value in section.items()
+    }
+
+
+def named_files(section: str, settings: Mapping[str, Any], clip: str) -> list[Path]:
+    """List the files and folders that the chosen backend reads for a clip.
+
+    Args:
+        section: name of the section, such as "surface".
+        settings: the section.
+        clip: stands where a path says {clip}.
+
+    Raises:
+        SettingsError: a path is empty, or nothing is there.
+    """
+    backend = settings["backend"]
+    settings = for_clip(settings, clip)
+    files = []
+    for key in _NAMED.get(section, {}).get(backend, ()):
+        place, value = f"{section}.{backend}.{key}", settings[backend][key]
+        if key == "config" and not value.endswith(_CONFIG_ENDINGS):
+            continue  # a name within the backend's environment
+        path = Path(value)
+        if not value:
+            raise SettingsError(
+                f"{section}.backend is '{backend}', but {place} is empty; write a path there (docs/settings.md)."
+            )
+        if not path.exists():
+            raise SettingsError(
+                f"{place} names {path} for the clip '{clip}', which does not exist (relative paths start at the "
+                f"working folder); put it there, or correct {place}."
+            )
+        files.append(path)
+    return files
+
+
+def file_state(path: str | Path) -> str:
+    """Return what changes when a file or a folder does: a digest of a file's bytes, of a folder's names, sizes, dates.
+
+    Files of more than a gibibyte count by size and date, as those of a folder.
+    """
+    path = Path(path)
+    if path.is_file() and path.stat().st_size <= 2**30:
+        return _content(path, path.stat().st_mtime_ns)
+    files = sorted(file for file in path.rglob("*") if file.is_file()) if path.is_dir() else [path]
+    rows = [f"{file.relative_to(path)}\t{file.stat().st_size}\t{file.stat().st_mtime_ns}" for file in files]
+    return hashlib.sha256("\n".join(rows).encode()).hexdigest()
+
+
+@cache
+def _content(path: Path, _changed_ns: int) -> str:
+    return file_digest(path)
