@@ -110,10 +110,10 @@ def _three_passes(look: Callable[[Tensor], Verdict], picture: Tensor, real: Tens
 
 def _update(team: Team, total: Tensor, judged: Tensor, together: bool) -> None:
     """Step generator and judges; `together`: both losses stand on the same passes, and no gradient is made in vain."""
-    team.optimiser.zero_grad(set_to_none=True)
+    team.optimiser.zero_grad()
     own, judges = list(team.generator.parameters()), list(team.judges.parameters())
     torch.autograd.backward(total, inputs=own if together else [*own, *judges], retain_graph=True)
-    team.judge_optimiser.zero_grad(set_to_none=True)
+    team.judge_optimiser.zero_grad()
     torch.autograd.backward(judged, inputs=judges)
     team.optimiser.step()
     team.judge_optimiser.step()

@@ -149,6 +149,30 @@ def test_the_best_preview_s_weights_are_kept(windows, tmp_path, monkeypatch, cap
     assert load_generator(best).height_px == 32
 
 
+def test_it_goes_on_without_preparing_frames_or_making_another_start(windows, tmp_path, monkeypatch):
+    usual, count = staging.train_step, []
+
+    def interrupted(*arguments):
+        count.append(1)
+        if len(count) == 3:
+            os.kill(os.getpid(), signal.SIGTERM)
+        return usual(*arguments)
+
+    monkeypatch.setattr(staging, "train_step", interrupted)
+    state = tmp_path / "s0t0" / "state"
+    with pytest.raises(SystemExit):
+        run(windows, tmp_path, stage(steps=5))
+    assert len(list(state.glob("frames-*.npy"))) == 1
+    with monkeypatch.context() as forbidden:
+        for name in ("_make_generator", "check_memory"):
+            forbidden.setattr(staging, name, lambda *_: pytest.fail("done when the stage began"))
+        forbidden.setattr(Footage, "spread", lambda *_: pytest.fail("done when the stage began"))
+        weights = run(windows, tmp_path, stage(steps=5))
+    assert not list(state.glob("frames-*.npy"))
+    monkeypatch.undo()
+    assert equal(weights, run(windows, tmp_path / "other", stage(steps=5)))
+
+
 @pytest.mark.slow
 def test_accumulated_frozen_and_rolled_out_it_goes_on_with_equal_weights(windows, tmp_path, monkeypatch):
     first = run(windows, tmp_path, stage(height_px=16))

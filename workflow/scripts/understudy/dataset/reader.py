@@ -1,12 +1,14 @@
 """Reads a performer's footage for training and measuring: pictures, mattes, maps and flows at a stage's resolution."""
 
+import hashlib
+import json
 import logging
 import time
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, fields, replace
-from functools import cached_property
+from dataclasses import astuple, replace
+from functools import partial
 from pathlib import Path
 from typing import Self
 
@@ -14,23 +16,26 @@ import numpy as np
 import torch
 
 from understudy.dataset.batch import ClipBatch, FrameTruth, Lead, SemanticMap
-from understudy.dataset.maps import (
-    CompactMap,
-    Figure,
-    NetworkSize,
-    compact_map,
-    join_maps,
-    network_figure,
-    network_size,
+from understudy.dataset.maps import Figure, NetworkSize, join_maps, network_figure, network_size
+from understudy.dataset.prepared import (
+    KeptFrames,
+    PreparedFrame,
+    StoredFrame,
+    prepared_frame,
+    record_type,
+    write_frames,
 )
-from understudy.dataset.truth import CompactTruth, StoredTruth, compact_truth, join_flow, join_truth
+from understudy.dataset.truth import StoredTruth, join_flow, join_truth
 from understudy.dataset.windows import SPLITS, ClipFiles, Run, read_windows
 from understudy.errors import TrainingError
+from understudy.job import in_threads
 from understudy.layouts import open_file
+from understudy.settings import VERSIONS
 
 logger = logging.getLogger(__name__)
 
 CACHE_BYTES = 2 * 1024**3
+KEPT = "frames-"  # first word of the names of files of prepared frames
 SURFACES = {"body": ("body",), "clipped": ("clipped",), "both": ("body", "clipped")}
 
 
@@ -43,25 +48,12 @@ def first_frames(runs: Sequence[Run], most: int | None) -> Iterator[Run]:
         left -= run.length
 
 
-@dataclass(frozen=True)
-class PreparedFrame:
-    """One frame ready for batches: its truth, and a map for each kind of surface."""
-
-    truth: CompactTruth
-    maps: dict[str, CompactMap]
-
-    @cached_property
-    def nbytes(self) -> int:
-        arrays = [self.truth.picture, self.truth.matte, *(each for pair in self.truth.flows.values() for each in pair)]
-        arrays += [getattr(each, one.name) for each in self.maps.values() for one in fields(each)]
-        return sum(array.nbytes for array in arrays)
-
-
 class Footage:
     """The frames of one split of a performer's footage at a stage's resolution.
 
     A frame is prepared when it is first asked for and kept in memory up to `cache_bytes`; beyond them the frames
-    used longest ago are prepared again when they are needed. Frames are numbered over all runs of the split, in order.
+    used longest ago are prepared again when they are needed. Those that `prepare` keeps in a file are read from there.
+    Frames are numbered over all runs of the split, in order.
 
     Attributes:
         height_px, width_px: of the network's picture.
@@ -100,6 +92,9 @@ class Footage:
         self._starts = np.concatenate([[0], np.cumsum([run.length for run in self.runs])])  # (N + 1,), frame numbers
         self._clips = _OpenClips(index.clips)
         self.surfaces = self._clips.surfaces(surface or index.surface)
+        self._sources = [windows, *(path for clip in index.clips for path in astuple(clip))]
+        self._split = split
+        self._kept: KeptFrames | None = None
         self._cache_bytes = cache_bytes
         self._cache: OrderedDict[int, PreparedFrame] = OrderedDict()
         self._cached = 0
@@ -118,18 +113,40 @@ class Footage:
         """Close the files; prepared frames stay usable."""
         self._clips.close()
 
-    def prepare(self) -> None:
-        """Prepare as many frames as the memory takes, so that no training step waits for one."""
+    def prepare(self, folder: Path, threads: int = 1) -> None:
+        """Prepare as many frames as the memory takes, so that no training step waits for one.
+
+        They are kept in a file, and the next call finds them there; it is a stale one's end.
+
+        Args:
+            folder: where the file lies; one for each footage.
+            threads: that prepare.
+        """
         started = time.monotonic()
-        for number in range(len(self)):
-            frame = self._frame(number)
-            if self._cached + frame.nbytes > self._cache_bytes:
-                break
+        path = folder / f"{KEPT}{self._digest()}.npy"
+        for stale in set(folder.glob(f"{KEPT}*.npy")) - {path}:
+            stale.unlink()
+        if not path.is_file():
+            first = self._frame(0)
+            count = min(len(self), self._cache_bytes // first.nbytes)
+            if count == 0:
+                return
+            prepare = partial(prepared_frame, size=self._size)
+            frames = in_threads(prepare, map(self._stored, range(count)), threads)
+            write_frames(path, frames, count, record_type(first))
+        self._kept = KeptFrames(path)
+        self._cache.clear()
+        self._cached = self._kept.nbytes
         logger.info(
-            "%d of %d frames prepared at %d x %d px in %.1f s, %.0f MiB",
-            len(self._cache), len(self), self.height_px, self.width_px, time.monotonic() - started,
-            self._cached / 2**20,
+            "%d of %d frames at hand at %d x %d px after %.1f s, %.0f MiB",
+            len(self._kept), len(self), self.height_px, self.width_px, time.monotonic() - started,
+            self._kept.nbytes / 2**20,
         )  # fmt: skip
+
+    def forget(self) -> None:
+        """Remove the file that `prepare` made; its frames stay usable."""
+        if self._kept is not None:
+            self._kept.path.unlink(missing_ok=True)
 
     def sample(
         self,
@@ -235,26 +252,37 @@ class Footage:
         return join_maps([self._frame(number).maps[kind] for number, kind in zip(numbers, kinds, strict=True)])
 
     def _frame(self, number: int) -> PreparedFrame:
-        """Take a frame from memory or prepare it."""
+        """Take a frame from the file or from memory, or prepare it."""
+        if self._kept is not None and number < len(self._kept):
+            return self._kept[number]
         if number in self._cache:
             self._cache.move_to_end(number)
             return self._cache[number]
-        index = int(np.searchsorted(self._starts, number, side="right")) - 1
-        run, within = self.runs[index], number - int(self._starts[index])
-        files = self._clips[run.clip]
-        frame = PreparedFrame(
-            truth=compact_truth(files.truth(run.first + within), within, self._size.factor),
-            maps={kind: self._map(files, run.first + within, within > 0, kind) for kind in self.surfaces},
-        )
+        frame = prepared_frame(self._stored(number), self._size)
         self._cache[number] = frame
         self._cached += frame.nbytes
         while self._cached > self._cache_bytes and len(self._cache) > 1:
             self._cached -= self._cache.popitem(last=False)[1].nbytes
         return frame
 
-    def _map(self, files: "_Files", row: int, has_past: bool, kind: str) -> CompactMap:
-        before = files.figure(row - 1, kind, self._size) if has_past else None
-        return compact_map(files.figure(row, kind, self._size), before, self._size)
+    def _stored(self, number: int) -> StoredFrame:
+        """Read a frame."""
+        index = int(np.searchsorted(self._starts, number, side="right")) - 1
+        run, within = self.runs[index], number - int(self._starts[index])
+        files, row = self._clips[run.clip], run.first + within
+
+        def figure(row: int, kind: str) -> Figure:
+            return files.figure(row, kind, self._size)
+
+        figures = {kind: (figure(row, kind), figure(row - 1, kind) if within else None) for kind in self.surfaces}
+        return StoredFrame(files.truth(row), within, figures)
+
+    def _digest(self) -> str:
+        """Stand for everything that decides the prepared frames, the code too; a file that was written again is new."""
+        facts = [(str(path), path.stat().st_size, path.stat().st_mtime_ns) for path in self._sources]
+        rooms = {room: VERSIONS[room] for room in ("semantics", "flow", "dataset")}
+        what = [self._split, self.surfaces, self.height_px, self.width_px, len(self), rooms, facts]
+        return hashlib.sha256(json.dumps(what).encode()).hexdigest()[:12]
 
 
 class _Files:

@@ -2,7 +2,6 @@
 
 import cv2
 import numpy as np
-from scipy.spatial import cKDTree
 
 PART_STEP = 10.0  # distance between two parts in (part, U, V), so that none ever borrows from another
 NEIGHBOURS = 4
@@ -34,6 +33,8 @@ def surface_correspondence(
     points_before, there = _sample_points(part_before, uv_before, samples)
     if len(points) == 0 or len(points_before) < NEIGHBOURS:
         return flow, valid
+    from scipy.spatial import cKDTree  # here, because it takes a third of a second, and a resumed stage needs none
+
     tree = cKDTree(points_before, balanced_tree=False, compact_nodes=False)  # twice as quick to build
     distance, near = tree.query(points, k=NEIGHBOURS)  # (N, 4)
     place = _local_place(points, points_before[near], distance, there[near])

@@ -117,12 +117,16 @@ def load_generator(weights: Path) -> Generator:
         raise TrainingError(
             f"{weights} has format {shape.get('format')}, expected {FORMAT}; train the stage again with this version."
         )
-    settings = from_params(ModelSettings, shape["settings"])
-    generator = KINDS[settings.generator].blank(settings, shape)
-    if "face" in shape:
-        generator = Faced(generator, shape["face"])
+    generator = blank_generator(from_params(ModelSettings, shape["settings"]), shape)
     generator.load_state_dict(values)
     return generator.eval().requires_grad_(False)
+
+
+def blank_generator(settings: ModelSettings, shape: Mapping[str, Any]) -> Generator:
+    """Build a generator of given numbers (see `Generator.shape`), for weights that are there."""
+    with torch.random.fork_rng(devices=[]):
+        generator = KINDS[settings.generator].blank(settings, shape)
+        return Faced(generator, shape["face"]) if "face" in shape else generator
 
 
 def _counted(names: Iterable[str]) -> str:

@@ -27,6 +27,7 @@ from understudy.training.step import Team
 
 logger = logging.getLogger(__name__)
 
+STATE_FORMAT = 2  # of the state files; raised when older ones can no longer be read
 KEPT = 2  # states; the older one is there in case the newest is damaged
 BEST = "best.safetensors"  # weights that can be rendered, of the preview with the highest figure so far
 MANIFEST = "manifest.json"
@@ -87,6 +88,7 @@ class StateFolder:
             "step": progress.step,
             "seconds": progress.seconds,
             "random": random.get_state(),
+            "shape": team.generator.shape(),
             **{name: part.state_dict() for name, part in team.parts().items()},
         }
         buffer = io.BytesIO()
@@ -99,19 +101,14 @@ class StateFolder:
             old.unlink()
         return path
 
-    def resume(self, team: Team, random: torch.Generator) -> Progress:
-        """Put the newest whole state back into a team; a fresh `Progress` where there is none."""
+    def newest(self) -> dict[str, Any] | None:
+        """Read the newest whole state, onto the CPU; None where there is none."""
         for path, digest in self._states():
             data = path.read_bytes()
-            if _digest(data) != digest:
-                logger.warning("%s is damaged; going back to the state before it", path)
-                continue
-            state = torch.load(io.BytesIO(data), map_location=team.device, weights_only=True)
-            for name, part in team.parts().items():
-                part.load_state_dict(state[name])
-            random.set_state(state["random"].cpu())
-            return Progress(state["step"], state["seconds"])
-        return Progress()
+            if _digest(data) == digest:
+                return torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
+            logger.warning("%s is damaged; going back to the state before it", path)
+        return None
 
     def keep_best(self, generator: Generator, facts: Mapping[str, Any]) -> None:
         """Write weights and their facts over those kept before, if their `person_psnr` is higher; atomic."""
@@ -130,6 +127,14 @@ class StateFolder:
         for path in sorted(self.folder.glob("state-*.pt"), reverse=True):
             if found := STATE_NAME.fullmatch(path.name):
                 yield path, found[2]
+
+
+def restore(state: Mapping[str, Any], team: Team, random: torch.Generator) -> Progress:
+    """Put a state back into a team whose generator has the state's `shape`."""
+    for name, part in team.parts().items():
+        part.load_state_dict(state[name])
+    random.set_state(state["random"])
+    return Progress(state["step"], state["seconds"])
 
 
 def _digest(data: bytes | memoryview) -> str:

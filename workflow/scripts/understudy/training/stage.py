@@ -2,9 +2,10 @@
 
 import logging
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import nullcontext
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +17,19 @@ from understudy.dataset.windows import read_windows
 from understudy.errors import TrainingError
 from understudy.job import file_digest
 from understudy.layouts import open_file
-from understudy.model.build import add_face, grow_generator, load_generator, save_generator, start_generator, warm_up
+from understudy.model.build import (
+    add_face,
+    blank_generator,
+    grow_generator,
+    load_generator,
+    save_generator,
+    start_generator,
+    warm_up,
+)
 from understudy.model.contract import Generator
 from understudy.model.ranks import own_rows, rank
 from understudy.settings import VERSIONS, DatasetSettings, ModelSettings, StageSettings, TrainingSettings
-from understudy.training.checkpoint import BEST, Progress, StateFolder
+from understudy.training.checkpoint import BEST, STATE_FORMAT, Progress, StateFolder, restore
 from understudy.training.journal import Journal
 from understudy.training.judging import judged_crops
 from understudy.training.launch import launch_ranks
@@ -72,6 +81,7 @@ class Job:
             training.pop(name)
         return {
             "versions": {room: VERSIONS[room] for room in ("model", "training")},
+            "state": STATE_FORMAT,
             "torch": torch.__version__,
             "data": file_digest(self.windows),
             "previous": file_digest(self.previous) if self.previous else None,
@@ -144,27 +154,31 @@ def train_rank(job: Job, weights: Path, state_folder: Path, threads: int) -> Non
         Footage(job.windows, stage.height_px, "training", surface) as footage,
         Footage(job.windows, stage.height_px, "held_out", surface) as held_out,
     ):
-        footage.prepare()
-        team = _make_team(job, footage)
-        progress = folder.resume(team, random)
+        with leader_first():
+            footage.prepare(state_folder, threads)
+        state = folder.newest()
+        team = _make_team(job, footage, state)
+        progress = restore(state, team, random) if state else Progress()
+        del state  # what it holds is the team's now, or doubled
         start_alike([team.generator, team.average, team.judges])
-        check_memory(team, footage, stage, training.losses)
+        if not progress.step:  # it fitted when the stage began
+            check_memory(team, footage, stage, training.losses)
         if training.compile:
             _compile(team.generator)
         schedule = Schedule.of(stage, len(footage))
-        run = _Run(job, schedule, team, footage, random, progress, folder)
+        run = _Run(job, schedule, team, footage, held_out, random, progress, folder)
         if progress.step:
             logger.info("%s: goes on from step %d, %.0f s of training", stage.name, progress.step, progress.seconds)
         if rank():
             run.train()
             return
-        run.shown = choose_frames(held_out, training.preview_frames)
         with Journal(weights.parent, state_folder, stage, schedule, progress) as run.journal:
             if not progress.step:
                 run.show()
             run.train()
             psnr = run.show()
             save_generator(weights, team.average, run.facts(psnr))
+        footage.forget()
     logger.info("%s: %d steps in %.0f s, wrote %s", stage.name, progress.step, progress.seconds, weights)
     best = folder.best()
     if best.get("person_psnr", psnr) > psnr:
@@ -174,17 +188,21 @@ def train_rank(job: Job, weights: Path, state_folder: Path, threads: int) -> Non
 
 @dataclass
 class _Run:
-    """A running stage; rank 0 alone has a journal and held-out frames to show."""
+    """A running stage; rank 0 alone has a journal and shows held-out frames."""
 
     job: Job
     schedule: Schedule
     team: Team
     footage: Footage
+    held_out: Footage
     random: torch.Generator
     progress: Progress
     folder: StateFolder
     journal: Journal | None = None
-    shown: list[PreviewFrame] = field(default_factory=list)
+
+    @cached_property
+    def shown(self) -> list[PreviewFrame]:
+        return choose_frames(self.held_out, self.job.training.preview_frames)
 
     def train(self) -> None:
         """Step until the schedule ends; save, show and report on the way. All ranks end at the same step."""
@@ -278,11 +296,12 @@ class _Run:
         )
 
 
-def _make_team(job: Job, footage: Footage) -> Team:
-    """Start or grow the generator, and put judges beside it."""
+def _make_team(job: Job, footage: Footage, state: Mapping[str, Any] | None) -> Team:
+    """Start or grow the generator, or make one for the weights of a state, and put judges beside it."""
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     perceptual = load_perceptual(job.perceptual) if job.perceptual else None
-    generator = _make_generator(job, footage).to(device)
+    generator = blank_generator(job.model, state["shape"]) if state else _make_generator(job, footage)
+    generator = generator.to(device)
     precision = number_type(job.training.precision, device)
     return Team(
         generator,

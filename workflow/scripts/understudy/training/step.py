@@ -19,6 +19,7 @@ from understudy.model.crops import seen_boxes
 from understudy.model.ranks import chosen_rows, own_rows, rank_mean, ranks
 from understudy.settings import JudgeSettings, LossSettings
 from understudy.training import losses
+from understudy.training.adam import Adam
 from understudy.training.judging import COMPACT, Hearing, Panel, judge_format, judge_terms
 from understudy.training.perceptual import PerceptualDistance
 from understudy.training.schedule import average_share
@@ -64,8 +65,8 @@ class Team:
     crops: tuple[str, ...] = ()  # what of each frame is judged apart: face, hand
     average: Generator = field(init=False)
     judges: Panel = field(init=False)
-    optimiser: torch.optim.Optimizer = field(init=False)
-    judge_optimiser: torch.optim.Optimizer = field(init=False)
+    optimiser: Adam = field(init=False)
+    judge_optimiser: Adam = field(init=False)
 
     def __post_init__(self) -> None:
         self.average = copy.deepcopy(self.generator).requires_grad_(False)
@@ -78,9 +79,9 @@ class Team:
         groups = [
             {"params": group, "pace": pace[name], "lr": 0.0} for name, group in self.generator.learning_groups().items()
         ]
-        self.optimiser = torch.optim.Adam(groups, betas=(self.momentum, SECOND_MOMENT), fused=True)
-        betas = self.judging.momentum, SECOND_MOMENT
-        self.judge_optimiser = torch.optim.Adam(self.judges.parameters(), lr=0.0, betas=betas, fused=True)
+        self.optimiser = Adam(groups, (self.momentum, SECOND_MOMENT))
+        judges = {"params": self.judges.parameters(), "lr": 0.0}
+        self.judge_optimiser = Adam([judges], (self.judging.momentum, SECOND_MOMENT))
 
     @property
     def device(self) -> torch.device:
@@ -101,7 +102,7 @@ class Team:
         with self.autocast():
             return self.perceptual(drawn, real)
 
-    def parts(self) -> dict[str, nn.Module | torch.optim.Optimizer]:
+    def parts(self) -> dict[str, nn.Module | Adam]:
         """Everything with a state, by name."""
         return {
             "generator": self.generator,
@@ -160,8 +161,8 @@ def train_step(
     _set_rates(team, moment.rate)
     for one in team.generator.old_parameters():
         one.requires_grad_(not moment.frozen)
-    team.optimiser.zero_grad(set_to_none=True)
-    team.judge_optimiser.zero_grad(set_to_none=True)
+    team.optimiser.zero_grad()
+    team.judge_optimiser.zero_grad()
     sums, batches = learn_from(team, batch, weights, moment, random), 1
     for one in more:
         batches += 1

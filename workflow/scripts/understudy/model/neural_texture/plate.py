@@ -25,10 +25,12 @@ class Plate(nn.Module):
     def __init__(self, start: Tensor, seen: Tensor, steady: Tensor | None = None):
         """Start from a picture (3, H, W) -1..1, a mask (1, H, W) 0/1 and steadiness (1, H, W) 0..1, else 1."""
         super().__init__()
-        self.picture = nn.Parameter(start[None].clone())
-        self.register_buffer("start", start[None].clone())
-        self.register_buffer("seen", seen[None].clone())
-        self.register_buffer("steady", (torch.ones_like(seen) if steady is None else steady)[None].clone())
+        # one order of axes, whatever made the picture: kernels round by it, and a resumed training is equal to the bit
+        start, seen = (one[None].contiguous() for one in (start, seen))
+        self.picture = nn.Parameter(start.clone())
+        self.register_buffer("start", start.clone())
+        self.register_buffer("seen", seen.clone())
+        self.register_buffer("steady", torch.ones_like(seen) if steady is None else steady[None].contiguous().clone())
 
     def forward(self, batch: int) -> tuple[Tensor, Tensor]:
         """Return the picture (B, 3, H, W) and the mask (B, 1, H, W)."""
