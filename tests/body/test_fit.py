@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 
 from understudy.body.figure import BODY, TO_CAMERA, Figure, similarity, smallest_turn
-from understudy.body.fit import BodyShape, draw_fitted, fit_body, template
+from understudy.body.fit import GROUPS, BodyShape, draw_fitted, fit_body, template
 from understudy.body.model import Body
 from understudy.body.raster import draw_surface, rasterise
+from understudy.body.relief import relief_points
 from understudy.body.rotation import rotation
 from understudy.body.shape import fit_shape
 
@@ -172,7 +173,26 @@ def test_shape_without_mattes_is_not_thickened(reaching):
 
 
 def test_shape_survives_json():
-    assert BodyShape.from_json(SHAPE.to_json()) == SHAPE
+    for shape in (SHAPE, replace(SHAPE, relief=(0.01, -0.002))):
+        assert BodyShape.from_json(shape.to_json()) == shape
+
+
+def test_relief_moves_the_skin_and_no_joint(reaching):
+    flat = replace(SHAPE, relief=(0.0,) * len(relief_points().mirror))
+    coat = replace(SHAPE, relief=(0.02,) * len(relief_points().mirror))
+    bare, same, dressed = (fit_body(reaching, shape).vertices for shape in (SHAPE, flat, coat))
+    assert np.abs(bare - same).max() < 1e-4
+    moved = np.linalg.norm(dressed - bare, axis=1) / PX_PER_M
+    trunk = template().shares[:, 0] > 0.99
+    assert moved[trunk & np.isin(np.arange(len(moved)), template().faces)] == pytest.approx(0.02, rel=0.3)
+    hand = template().shares[:, GROUPS.index("hand.L")] > 0.999
+    assert moved[hand].max() < 1e-3
+    assert np.array_equal(template(relief=coat.relief).joints, template().joints)
+
+
+def test_a_relief_of_another_length_is_refused(reaching):
+    with pytest.raises(ValueError, match=r"one for each point; got 2"):
+        fit_body(reaching, replace(SHAPE, relief=(0.01, 0.01)))
 
 
 def test_similarity_and_turn_find_known_maps():

@@ -88,6 +88,13 @@ def test_body_shapes_are_averaged_over_clips(tmp_path):
     assert read_windows(index(tmp_path, *clips)).shape == {"build": "woman", "px_per_m": 55.0, "head": [55.0]}
 
 
+def test_clothes_are_averaged_over_the_clips_that_show_them(tmp_path):
+    shapes = {"a": [0.01, 0.03], "b": [], "c": [0.03, 0.05]}
+    clips = [write_clip(tmp_path / name, standing_track(30), shape={"relief": each}) for name, each in shapes.items()]
+    assert read_windows(index(tmp_path, *clips)).shape == {"relief": pytest.approx([0.02, 0.04])}
+    assert read_windows(index(tmp_path, clips[1])).shape == {"relief": []}
+
+
 def test_short_footage_says_how_much_is_needed(tmp_path):
     clip = write_clip(tmp_path / "a", standing_track(20))
     with pytest.raises(FootageError, match=r"13 to train on .* a clip of 25 frames"):

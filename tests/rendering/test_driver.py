@@ -7,6 +7,7 @@ import pytest
 
 from handmade import standing_track, write_clip
 from understudy.body.fit import BodyShape
+from understudy.body.relief import relief_points
 from understudy.dataset.windows import ClipFiles, index_windows
 from understudy.errors import FootageError
 from understudy.layouts import open_file
@@ -128,3 +129,15 @@ def test_the_shape_survives_its_file(tmp_path):
     clip, _ = make_performer(tmp_path)
     with h5py.File(clip.surface) as file:
         assert BodyShape.from_json(file.attrs["body"]) == BodyShape(**SHAPE)
+
+
+def test_the_performers_clothes_are_drawn_and_not_the_drivers(tmp_path):
+    """A performer in a coat of 4 cm is wider on the driver's pose; a driver in one changes nothing."""
+    coat = SHAPE | {"relief": [0.04] * len(relief_points().mirror)}
+    drawn = {}
+    for name, performer, driver in (("bare", SHAPE, SHAPE), ("coat", coat, SHAPE), ("driver", SHAPE, coat)):
+        _, windows = make_performer(tmp_path / name, shape=performer)
+        clip = write_clip(tmp_path / name / "driver", standing_track(20), shape=driver)
+        drawn[name] = drive(tmp_path / name, clip, windows, BODY_RULE)["part"]
+    assert np.array_equal(drawn["bare"], drawn["driver"])
+    assert (drawn["coat"] > 0).sum() > 1.25 * (drawn["bare"] > 0).sum()

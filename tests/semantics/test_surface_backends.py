@@ -79,6 +79,23 @@ def test_frames_without_a_person_are_rows_without_a_surface(name, prepared, tiny
         assert not file["part"][2].any() and not file["matte"][2].any()
 
 
+def test_clothes_and_hair_fill_the_silhouette(synthetic_clip, tmp_path):
+    """With exact joints the body in its clothes covers the person better than the body of the right sizes."""
+    estimate_pose(synthetic_clip.frames, tmp_path / "pose.h5", pose_settings("truth", smooth_frames=1, gap_frames=0))
+    agreement = {}
+    with Frames(synthetic_clip.frames) as frames, open_file(tmp_path / "pose.h5", "pose") as pose:
+        for shape in ("body", "clothed"):
+            backend = load_backend(BACKENDS, "body_model")(surface_settings("body_model", shape=shape, samples=1))
+            surfaces = list(backend(frames, pose, threads=2))[::4]
+            drawn = np.stack([surface.body_part > 0 for surface in surfaces])
+            person = np.stack([surface.matte > 127 for surface in surfaces])
+            agreement[shape] = (drawn & person).sum() / (drawn | person).sum()
+            relief = BodyShape.from_json(backend.attributes()["body"]).relief
+            assert bool(relief) == (shape == "clothed")
+    assert agreement["clothed"] > 0.94
+    assert agreement["clothed"] > agreement["body"] + 0.015
+
+
 def test_no_surface_keeps_the_pose_matte(tiny_clip, tiny_pose):
     backend = load_backend(BACKENDS, "none")(surface_settings("none", samples=2))
     with Frames(tiny_clip.frames) as frames, open_file(tiny_pose, "pose") as pose:

@@ -49,8 +49,8 @@ _SURFACE = {
     "matte": Array("uint8", ("T", "H", "W"), "share of the pixel that is the person, 0..255"),
 }
 _BODY_SURFACE = {
-    "body_part": Array("uint8", ("T", "P", "Q"), "part index of the bare body, not cut by the matte", optional=True),
-    "body_uv": Array("uint8", ("T", "P", "Q", 2), "U, V of the bare body", optional=True),
+    "body_part": Array("uint8", ("T", "P", "Q"), "part index of the fitted body, not cut by the matte", optional=True),
+    "body_uv": Array("uint8", ("T", "P", "Q", 2), "U, V of the fitted body", optional=True),
 }
 
 PROGRESS = {

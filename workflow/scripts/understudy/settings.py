@@ -93,6 +93,7 @@ class DensePoseDumpSettings:
 @dataclass(frozen=True)
 class SurfaceSettings:
     backend: str
+    shape: str
     samples: int
     reach: float
     densepose: DensePoseSettings

@@ -5,8 +5,10 @@ are too noisy to tell it. The projection is parallel: x and y of a fitted vertex
 """
 
 import json
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from functools import lru_cache
+from typing import Any, Self
 
 import numpy as np
 
@@ -26,6 +28,7 @@ from understudy.body.figure import (
 from understudy.body.model import Body
 from understudy.body.parts import Chart, chart
 from understudy.body.raster import draw_surface, rasterise
+from understudy.body.relief import outward, relief_points
 
 # Group -> beginnings of the names of its bones; the first match counts.
 _PREFIXES = {
@@ -61,13 +64,19 @@ class BodyShape:
     arms: float = 1.0  # thickness of limbs over that of the torso: a wide coat over thin legs
     thighs: float = 1.0
     shins: float = 1.0
+    relief: tuple[float, ...] = ()  # how far clothes and hair lie off the rest body, metres; empty for the bare body
 
     def to_json(self) -> str:
         return json.dumps(asdict(self))
 
     @classmethod
-    def from_json(cls, text: str) -> "BodyShape":
-        return cls(**json.loads(text))
+    def from_json(cls, text: str) -> Self:
+        return cls.from_values(json.loads(text))
+
+    @classmethod
+    def from_values(cls, values: Mapping[str, Any]) -> Self:
+        """Build a shape from the plain values that JSON keeps."""
+        return cls(**{**values, "relief": tuple(values.get("relief", ()))})
 
 
 @dataclass(frozen=True)
@@ -94,9 +103,22 @@ class FittedBody:
     present: np.ndarray
 
 
+def template(build: str = "neutral", relief: tuple[float, ...] = ()) -> Template:
+    """Prepare a build of the body for fitting; a relief moves its skin, but not its joints."""
+    return _dressed(build, relief) if relief else _bare(build)
+
+
+@lru_cache(maxsize=2)
+def _dressed(build: str, relief: tuple[float, ...]) -> Template:
+    bare, points = _bare(build), relief_points(build)
+    if len(relief) != len(points.mirror):
+        raise ValueError(f"a relief has {len(points.mirror)} heights, one for each point; got {len(relief)}")
+    vertices = bare.vertices + outward(build) * points.spread(np.array(relief))[:, None]
+    return replace(bare, vertices=vertices, carried=carried_by(vertices, bare.shares))
+
+
 @lru_cache(maxsize=4)
-def template(build: str = "neutral") -> Template:
-    """Prepare a build of the body for fitting."""
+def _bare(build: str) -> Template:
     body = Body(build)
     groups = [_group_of(bone) for bone in body.bones]
     member = (np.array(groups)[:, None] == np.arange(len(GROUPS))).astype(np.float32)  # (J, G)
@@ -106,7 +128,7 @@ def template(build: str = "neutral") -> Template:
         body=body,
         vertices=vertices,
         shares=shares,
-        carried=tuple(_carried_by(vertices, share) for share in shares.T),
+        carried=carried_by(vertices, shares),
         faces=body.faces,
         face_group=shares[body.faces].sum(1).argmax(1),
         chart=chart(body),
@@ -116,11 +138,16 @@ def template(build: str = "neutral") -> Template:
     )
 
 
-def _carried_by(vertices: np.ndarray, share: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The vertices (N,) of (V, 3) that a group carries, and share * (x, y, z, 1) of each (N, 4)."""
-    numbers = np.flatnonzero(share)
-    places = np.column_stack([vertices[numbers], np.ones(len(numbers), np.float32)])
-    return numbers, share[numbers, None] * places
+def carried_by(
+    vertices: np.ndarray, shares: np.ndarray, shift: float = 1.0
+) -> tuple[tuple[np.ndarray, np.ndarray], ...]:
+    """What `carry` needs of vertices (V, 3) and their groups' shares (V, G), as in `Template`; `shift` 0 for ways."""
+    carried = []
+    for share in shares.T:
+        numbers = np.flatnonzero(share)
+        places = np.column_stack([vertices[numbers], np.full(len(numbers), shift, np.float32)])
+        carried.append((numbers, share[numbers, None] * places))
+    return tuple(carried)
 
 
 def _group_of(bone: str) -> int:
@@ -139,12 +166,22 @@ def fit_body(figure: Figure, shape: BodyShape, build: str = "neutral") -> Fitted
     Returns:
         The fitted body; groups whose joints are absent are marked as not present.
     """
-    rest = template(build)
-    maps, present = _Fit(figure, shape, rest).solve()
-    vertices = np.zeros_like(rest.vertices)
-    for (numbers, places), group in zip(rest.carried, maps.astype(np.float32), strict=True):
+    rest = template(build, shape.relief)
+    maps, present = fit_groups(figure, shape, rest)
+    return FittedBody(carry(maps, rest.carried, len(rest.vertices)), present)
+
+
+def fit_groups(figure: Figure, shape: BodyShape, rest: Template) -> tuple[np.ndarray, np.ndarray]:
+    """Maps (G, 3, 4) that carry each group from the rest pose into the picture, and which groups are present (G,)."""
+    return _Fit(figure, shape, rest).solve()
+
+
+def carry(maps: np.ndarray, carried: Sequence[tuple[np.ndarray, np.ndarray]], number: int) -> np.ndarray:
+    """Move `number` vertices by the maps (G, 3, 4) of their groups: (V, 3) float32; `carried` as in `Template`."""
+    vertices = np.zeros((number, 3), np.float32)
+    for (numbers, places), group in zip(carried, maps.astype(np.float32), strict=True):
         vertices[numbers] += places @ group.T  # a vertex has few groups: much less work than all shares of all
-    return FittedBody(vertices, present)
+    return vertices
 
 
 def draw_fitted(

@@ -220,7 +220,7 @@ def _mean(values: Sequence[Any]) -> Any:
     if isinstance(first, dict):
         return {name: _mean([value[name] for value in values]) for name in first}
     if isinstance(first, list):
-        return [_mean(items) for items in zip(*values, strict=True)]
+        return [_mean(items) for items in zip(*filter(None, values), strict=True)]  # an empty list is no value
     if isinstance(first, float):
         return sum(values) / len(values)
     return first

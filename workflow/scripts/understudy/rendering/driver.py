@@ -114,7 +114,9 @@ def _fit_body(
     moved = retarget(driver.track, driver.statistics, performer.statistics, settings.place)
     ratios = bone_ratios(driver.statistics, performer.statistics)
     logger.info("bones, performer over driver: %s", ", ".join(f"{name} {ratio:.2f}" for name, ratio in ratios.items()))
-    return moved, _drawn_bodies(moved, BodyShape(**performer.shape), performer.height, performer.width, samples)
+    return moved, _drawn_bodies(
+        moved, BodyShape.from_values(performer.shape), performer.height, performer.width, samples
+    )
 
 
 def _drawn_bodies(track: PoseTrack, shape: BodyShape, height: int, width: int, samples: int) -> Surfaces:

@@ -14,6 +14,7 @@ import numpy as np
 
 from understudy.body.figure import BODY, BODY_HEIGHT_M, Figure
 from understudy.body.fit import GROUPS, BodyShape, FittedBody, fit_body, template
+from understudy.body.outline import gradient, sampled, signed_distance
 from understudy.body.shape import fit_shape
 from understudy.body.silhouette import body_edges, silhouette
 from understudy.job import in_threads
@@ -120,9 +121,9 @@ def outline_step(fitted: FittedBody, outside: np.ndarray, scale: float, tall: fl
     points = fitted.vertices[:, :2] * scale
     present = fitted.present[rest.face_group]
     drawn = signed_distance(silhouette(points, rest.faces, body_edges(), *outside.shape, present))
-    near = np.abs(_sampled(drawn, points[numbers])) < 1  # vertices on the drawn outline
+    near = np.abs(sampled(drawn, points[numbers])) < 1  # vertices on the drawn outline
     points, influence = points[numbers[near]], influence[near]  # (N, 2), (N, 12)
-    distance, slope, facing = _sampled(outside, points), _slope(outside, points), _slope(drawn, points)
+    distance, slope, facing = sampled(outside, points), gradient(outside, points), gradient(drawn, points)
     same = ((slope * facing).sum(1) > FACING) & (np.abs(distance) < RANGE * tall)
     distance, slope, influence = distance[same], slope[same], influence[same]
     weight = 1 / (1 + (distance / (SOFT * tall)) ** 2)
@@ -178,12 +179,6 @@ def joint_influence() -> tuple[np.ndarray, np.ndarray]:
     return numbers, total[numbers] / total[numbers].sum(1, keepdims=True)
 
 
-def signed_distance(mask: np.ndarray) -> np.ndarray:
-    """Distance to the border of a mask (H, W) bool, pixels, below 0 inside: (H, W) float32."""
-    inside = mask.astype(np.uint8)
-    return cv2.distanceTransform(1 - inside, cv2.DIST_L2, 5) - cv2.distanceTransform(inside, cv2.DIST_L2, 5)
-
-
 class _Picked:
     """Mattes of chosen frames only, numbered from 0."""
 
@@ -197,16 +192,3 @@ class _Picked:
 def _way(points: np.ndarray, start: np.ndarray, end: np.ndarray) -> np.ndarray:
     """How far points (N, 3) lie along the way from one point to another: (N,) 0..1."""
     return np.clip((points - start) @ (end - start) / ((end - start) @ (end - start)), 0, 1)
-
-
-def _sampled(field: np.ndarray, points: np.ndarray) -> np.ndarray:
-    """Values (N,) of a field (H, W) float32 at points (N, 2) px, linearly interpolated."""
-    places = (points - 0.5).astype(np.float32)
-    return cv2.remap(field, places[:, :1], places[:, 1:], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)[:, 0]
-
-
-def _slope(field: np.ndarray, points: np.ndarray) -> np.ndarray:
-    """Unit gradients (N, 2) of a distance field (H, W) at points (N, 2) px; shorter where it has a ridge."""
-    slopes = [_sampled(cv2.Sobel(field, cv2.CV_32F, *axis, ksize=3), points) / 8 for axis in ((1, 0), (0, 1))]
-    slope = np.stack(slopes, 1)
-    return slope / np.maximum(np.linalg.norm(slope, axis=1, keepdims=True), 0.3)

@@ -1,11 +1,13 @@
-"""The parametric body fitted to the joints and drawn; cut and filled by the matte. Needs no weights."""
+"""The parametric body, with the person's clothes and hair, fitted to the joints and drawn. Needs no weights."""
 
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import h5py
 import numpy as np
 
+from understudy.body.clothing import fit_relief
 from understudy.body.figure import BODY_HEIGHT_M, Figure
 from understudy.body.fit import BodyShape, draw_fitted, fit_body
 from understudy.body.parts import CHART
@@ -37,11 +39,15 @@ class Backend:
         mattes = _Mattes(pose, frames)
         shown = np.flatnonzero(pose["valid"][:])
         try:
-            self.shape = fit_shape([figure_at(rows, index) for index in shown], _Chosen(mattes, shown))
+            figures, chosen = [figure_at(rows, index) for index in shown], _Chosen(mattes, shown)
+            shape = fit_shape(figures, chosen)
         except ValueError as unseen:
             raise FootageError(
                 f"No body can be fitted to {frames.path}: {unseen}; choose footage that shows more of the person."
             ) from unseen
+        if self.settings.shape == "clothed":
+            shape = fit_relief(shape, figures, chosen, mapped=partial(in_threads, threads=threads))
+        self.shape = shape
         valid = pose["valid"][:]
         jobs = ((figure_at(rows, index), mattes[index], bool(valid[index])) for index in range(len(frames)))
         yield from in_threads(self._surface, jobs, threads)
