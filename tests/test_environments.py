@@ -14,10 +14,16 @@ ROOT = Path(__file__).parents[1]
 SCRIPTS = ROOT / "workflow" / "scripts"
 PACKAGE = SCRIPTS / "understudy"
 OPENCV = {"opencv-python-headless", "opencv-contrib-python", "opencv-contrib-python-headless"}
-PACKAGES = {"cv2": OPENCV}  # where a package and what is imported from it differ in name
+PACKAGES = {  # where a package and what is imported from it differ in name
+    "cv2": OPENCV,
+    "onnxruntime": {"onnxruntime", "onnxruntime-gpu"},
+}
+GPU_BUILDS = {"onnxruntime-gpu": "onnxruntime"}  # packages that stand for one of the demo, in the same version
+CUDA = {f"nvidia-{part}-cu12" for part in ("cublas", "cuda-nvrtc", "cuda-runtime", "cudnn", "cufft", "curand")}
 PINNED_OPENCV = "opencv-contrib-python-headless"  # in requirements/run.txt; all three builds share their versions
 UNSEEN = {  # pinned for the sake of another package, imported by no room of ours
     "mediapipe": {"protobuf"},
+    "onnxruntime": CUDA,
     "tensorboard": {"setuptools"},
     "detectron2": {  # built by the environment's post-deploy, which installs nothing else
         *("torchvision", "fvcore", "iopath", "omegaconf", "hydra-core", "pycocotools", "yacs", "termcolor"),
@@ -127,10 +133,10 @@ def test_environment_lists_nothing_that_no_rule_imports(environment):
 
 @pytest.mark.parametrize("environment", sorted(file.stem for file in (ROOT / "envs").glob("*.yaml")))
 def test_versions_are_those_of_the_demo(environment):
-    texts = [(ROOT / "requirements" / name).read_text() for name in ("run.txt", "torch.txt")]
+    texts = [(ROOT / "requirements" / name).read_text() for name in ("run.txt", "torch.txt", "dev.txt")]
     pinned = dict(line.split("==") for text in texts for line in text.splitlines() if "==" in line)
     for package, version in listed(environment).items():
-        name = PINNED_OPENCV if package in OPENCV else package
+        name = PINNED_OPENCV if package in OPENCV else GPU_BUILDS.get(package, package)
         assert version == pinned.get(name, version), f"{package} in {environment}"
         assert re.fullmatch(r"\d[\w.]*", version), f"{package} in {environment} is not pinned exactly"
 

@@ -65,11 +65,16 @@ def find_people(peaks: list[np.ndarray], fields: np.ndarray, size: tuple[int, in
         person, 0 to about 1.
     """
     people = kept(assemble(connect(peaks, fields, size), peaks))
+    return bodies_of(people, peaks), np.array([person.score for person in people]) / (25 + len(PAIRS))
+
+
+def bodies_of(people: list[Person], peaks: list[np.ndarray]) -> np.ndarray:
+    """Look up people's joints among the peaks: (P, 25, 3) float64, zero where absent."""
     body = np.zeros((len(people), 25, 3))
     for row, person in enumerate(people):
         for joint in np.flatnonzero(person.joints >= 0):
             body[row, joint] = peaks[joint][person.joints[joint]]
-    return body, np.array([person.score for person in people]) / (25 + len(PAIRS))
+    return body
 
 
 def connect(peaks: list[np.ndarray], fields: np.ndarray, size: tuple[int, int]) -> list[Limb]:
