@@ -32,6 +32,7 @@ wildcard_constraints:
 localrules:
     all,
     overlays,
+    openpose_json,
 
 
 rule all:
@@ -46,3 +47,9 @@ rule overlays:
     """What the estimators saw, one film for each clip in use, before any training."""
     input:
         overlay_films,
+
+
+rule openpose_json:
+    """Poses of every clip in use, one folder each, as OpenPose would have written them."""
+    input:
+        exported_keypoints,

@@ -30,6 +30,24 @@ def single_picture_pose():
     return project.single_picture_pose()
 
 
+def pose_section(wildcards):
+    """Return the pose section of a clip, without what other backends than the chosen one read."""
+    return project.pose_section(wildcards.clip)
+
+
+def pose_files(wildcards):
+    """Return what the pose backend reads besides the clip; `pose_state`, not their date, stands for them."""
+    return [ancient(path) for path in project.pose_files(wildcards.clip)]
+
+
+def pose_state(wildcards):
+    return project.pose_state(wildcards.clip)
+
+
+def pose_gpus(wildcards):
+    return project.pose_gpus()
+
+
 def version(room):
     """Return a room's version; raised when the meaning of its output changes."""
     return project.version(room)
@@ -171,6 +189,10 @@ def figures(wildcards):
         f"results/performers/{performer}/metrics.json"
         for performer in project.performers()
     ]
+
+
+def exported_keypoints(wildcards):
+    return [f"results/clips/{clip}/openpose_json" for clip in project.clips_in_use()]
 
 
 def overlay_films(wildcards):

@@ -10,6 +10,8 @@ rule locate_person:
         "results/benchmarks/locate_person/{clip}.tsv"
     conda:
         environment("pose", "pose")
+    resources:
+        gpu=pose_gpus,
     params:
         clip=clip_row,
         pose=single_picture_pose(),
@@ -23,6 +25,7 @@ rule estimate_pose:
     """Estimate body joints, face landmarks and hands of every frame."""
     input:
         frames="results/clips/{clip}/frames.h5",
+        files=pose_files,
     output:
         pose="results/clips/{clip}/pose.h5",
     log:
@@ -33,10 +36,12 @@ rule estimate_pose:
         environment("pose", "pose")
     threads: 1
     resources:
+        gpu=pose_gpus,
         mem_mb=4000,
         runtime=240,
     params:
-        settings=section("pose"),
+        settings=pose_section,
+        files=pose_state,
         version=version("semantics"),
     script:
         "../workflow/scripts/estimate_pose.py"
@@ -67,3 +72,23 @@ rule estimate_surface:
         version=version("semantics"),
     script:
         "../workflow/scripts/estimate_surface.py"
+
+
+rule export_openpose_json:
+    """Write the poses of a clip as OpenPose's --write_json would have, for programs that read such files."""
+    input:
+        video=source_video,
+        frames="results/clips/{clip}/frames.h5",
+        pose="results/clips/{clip}/pose.h5",
+    output:
+        keypoints=directory("results/clips/{clip}/openpose_json"),
+    log:
+        "results/logs/export_openpose_json/{clip}.log",
+    benchmark:
+        "results/benchmarks/export_openpose_json/{clip}.tsv"
+    conda:
+        environment("video", "decode")
+    params:
+        version=version("semantics"),
+    script:
+        "../workflow/scripts/export_openpose_json.py"

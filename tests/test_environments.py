@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from understudy.semantics.pose_backends._pyopenpose import MODULES
 from understudy.validation import BACKEND_FOLDERS
 
 ROOT = Path(__file__).parents[1]
@@ -143,6 +144,16 @@ def test_versions_are_those_of_the_demo(environment):
 
 def test_every_environment_serves_a_rule():
     assert {file.stem for file in (ROOT / "envs").glob("*.yaml")} == {environment for _, environment, _ in JOBS}
+
+
+def test_a_post_deploy_script_brings_the_module_its_backend_looks_for():
+    """No package has it, so no list can name it: the script builds it and imports it by the name the room does."""
+    scripts = {file.name.removesuffix(".post-deploy.sh"): file.read_text() for file in (ROOT / "envs").glob("*.sh")}
+    assert set(scripts) <= {file.stem for file in (ROOT / "envs").glob("*.yaml")}
+    package, module = MODULES[0].split(".")
+    assert f"from {package} import {module}" in scripts["pose_openpose"]
+    for commit in re.findall(r"^\w+_COMMIT=(\S+)", scripts["pose_openpose"], re.MULTILINE):
+        assert re.fullmatch("[0-9a-f]{40}", commit), "sources are pinned by a whole commit id, which is their checksum"
 
 
 def test_imports_are_followed_through_our_modules_and_backends():

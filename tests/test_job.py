@@ -12,7 +12,7 @@ import pytest
 from understudy import job
 from understudy.backends import list_backends, load_backend
 from understudy.errors import BackendError, VideoError
-from understudy.job import atomic_path, in_threads, job_log
+from understudy.job import atomic_folder, atomic_path, in_threads, job_log
 
 
 def test_a_users_mistake_is_one_sentence_without_traceback(tmp_path):
@@ -116,3 +116,30 @@ def test_an_error_in_a_thread_comes_up_at_its_result():
     assert next(results) == 0.5
     with pytest.raises(ZeroDivisionError):
         next(results)
+
+
+def test_a_folder_appears_whole_or_not_at_all(tmp_path):
+    with atomic_folder(tmp_path / "made") as beside:
+        (beside / "one").write_text("1")
+        assert not (tmp_path / "made").exists()
+    with pytest.raises(KeyError), atomic_folder(tmp_path / "made") as beside:
+        (beside / "two").write_text("2")
+        raise KeyError("surprise")
+    assert [path.name for path in tmp_path.rglob("*")] == ["made", "one"]
+    with atomic_folder(tmp_path / "made") as beside:
+        (beside / "three").write_text("3")
+    assert [path.name for path in (tmp_path / "made").iterdir()] == ["three"]
+
+
+def test_a_folder_left_by_a_killed_job_is_removed(tmp_path):
+    code = (
+        "import os, sys; sys.path.append('workflow/scripts')\n"
+        "from understudy.job import atomic_folder\n"
+        f"with atomic_folder({str(tmp_path / 'made')!r}) as beside:\n"
+        "    (beside / 'one').write_text('1'); os.kill(os.getpid(), 9)"
+    )
+    subprocess.run([sys.executable, "-c", code], cwd=Path(__file__).parents[1])
+    assert len(list(tmp_path.iterdir())) == 1
+    with atomic_folder(tmp_path / "made"):
+        pass
+    assert [path.name for path in tmp_path.iterdir()] == ["made"]

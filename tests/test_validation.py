@@ -1,6 +1,7 @@
 """A wrong configuration is refused before any job, in words that name the place and the cure."""
 
 import hashlib
+import os
 import re
 from copy import deepcopy
 from pathlib import Path
@@ -148,6 +149,60 @@ def test_a_missing_video_is_named(tmp_path, monkeypatch):
     config = {"clips": "clips.tsv", "performers": {"me": {"clips": ["me"]}}}
     with pytest.raises(ClipTableError, match=r"clip 'me' does not exist: footage/me.mp4"):
         load_project(config, ROOT)
+
+
+def test_a_missing_folder_of_openposes_files_is_named(tmp_path, monkeypatch):
+    """Before any job: with the clip, the folder, and the command that makes it."""
+    monkeypatch.chdir(tmp_path)
+    config = changed(pose={"backend": "openpose_json"})
+    with pytest.raises(SettingsError, match=r"clip 'ada' does not exist: keypoints/ada .*openpose\.bin --video .*ada/"):
+        load_project(config, ROOT)
+    for clip in ("ada", "ben"):
+        (tmp_path / "keypoints" / clip).mkdir(parents=True)
+        with pytest.raises(SettingsError, match=f"clip '{clip}' holds no file"):
+            load_project(config, ROOT)
+        (tmp_path / "keypoints" / clip / "a_000000000000_keypoints.json").touch()
+    assert load_project(config, ROOT).pose_files("ben") == ["keypoints/ben"]
+    config["pose"]["openpose_json"] = {"path": "keypoints/ada"}
+    with pytest.raises(SettingsError, match=r"same for the clips 'ada' and 'ben': keypoints/ada; write \{clip\}"):
+        load_project(config, ROOT)
+
+
+def test_openposes_files_stand_in_params_by_their_content(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    project = load_project(changed(), ROOT)
+    assert project.pose_files("ada") == [] and project.pose_state("ada") == {}
+    files = [tmp_path / "keypoints" / clip / "a_000000000000_keypoints.json" for clip in ("ada", "ben")]
+    for file in files:
+        file.parent.mkdir(parents=True)
+        file.write_text(file.parent.name)
+    project = load_project(changed(pose={"backend": "openpose_json"}), ROOT)
+    assert project.pose_section("ada")["openpose_json"]["path"] == "keypoints/ada"
+    before = project.pose_state("ada")
+    assert before.values() != project.pose_state("ben").values()
+    os.utime(files[0], (1, 1))
+    assert project.pose_state("ada") == before, "a date is no content"
+    files[0].write_text("eve")
+    changed_file = project.pose_state("ada")
+    files[0].rename(files[0].with_name("a_000000000001_keypoints.json"))
+    assert len({str(state) for state in (before, changed_file, project.pose_state("ada"))}) == 3
+
+
+def test_nothing_depends_on_a_backend_that_is_not_chosen():
+    tuned = {"openpose": {"gpu": 3, "net_resolution": "-1x656"}}
+    plain, other = (load_project(changed(pose=pose), ROOT) for pose in ({}, tuned))
+    assert plain.pose_section("ada") == other.pose_section("ada")
+    assert plain.single_picture_pose() == other.single_picture_pose()
+    assert plain.stage_digest("s0t0") == other.stage_digest("s0t0")
+    chosen = load_project(changed(pose=tuned | {"backend": "openpose"}), ROOT).pose_section("ada")
+    assert chosen["openpose"]["gpu"] == 3 and chosen["openpose"]["net_resolution"] == "-1x656"
+
+
+@pytest.mark.parametrize(
+    ("pose", "gpus"), [({}, 0), ({"backend": "openpose"}, 1), ({"backend": "openpose", "openpose": {"gpu": -1}}, 0)]
+)
+def test_openpose_asks_for_a_gpu_unless_it_is_told_not_to(pose, gpus):
+    assert load_project(changed(pose=pose), ROOT).pose_gpus() == gpus
 
 
 def test_stage_digest_follows_what_decides_the_result():

@@ -14,7 +14,10 @@ from understudy.errors import SettingsError
 from understudy.job import file_digest
 
 # Section of the settings, backend -> its keys that name files. A key's backend has a section of its own name there.
-_NAMED = {"surface": {"densepose": ("config", "weights"), "densepose_dump": ("path",)}}
+_NAMED = {
+    "pose": {"openpose_json": ("path",)},
+    "surface": {"densepose": ("config", "weights"), "densepose_dump": ("path",)},
+}
 _CONFIG_ENDINGS = (".yaml", ".yml")
 
 
@@ -77,15 +80,20 @@ def named_files(section: str, settings: Mapping[str, Any], clip: str) -> list[Pa
 
 
 def file_state(path: str | Path) -> str:
-    """Return what changes when a file or a folder does: a digest of a file's bytes, of a folder's names, sizes, dates.
+    """Return what changes when a file or a folder does: a digest of its bytes, of a folder's names and bytes.
 
-    Files of more than a gibibyte count by size and date, as those of a folder.
+    What is larger than a gibibyte counts by names, sizes and dates.
     """
     path = Path(path)
-    if path.is_file() and path.stat().st_size <= 2**30:
-        return _content(path, path.stat().st_mtime_ns)
     files = sorted(file for file in path.rglob("*") if file.is_file()) if path.is_dir() else [path]
-    rows = [f"{file.relative_to(path)}\t{file.stat().st_size}\t{file.stat().st_mtime_ns}" for file in files]
+    facts = [(file, file.stat()) for file in files]
+    small = sum(fact.st_size for _, fact in facts) <= 2**30
+    if small and path.is_file():
+        return _content(path, path.stat().st_mtime_ns)
+    rows = [
+        f"{file.relative_to(path)}\t{_content(file, fact.st_mtime_ns) if small else (fact.st_size, fact.st_mtime_ns)}"
+        for file, fact in facts
+    ]
     return hashlib.sha256("\n".join(rows).encode()).hexdigest()
 
 

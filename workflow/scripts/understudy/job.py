@@ -5,6 +5,7 @@ import hashlib
 import logging
 import os
 import re
+import shutil
 import socket
 import sys
 import time
@@ -96,6 +97,24 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
         beside.unlink(missing_ok=True)
 
 
+@contextmanager
+def atomic_folder(path: str | Path) -> Iterator[Path]:
+    """Yield an empty folder beside `path`; when the body ends well it takes the place of `path`."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    _remove_abandoned(path.parent)
+    beside = path.with_name(f".{path.name}.{socket.gethostname()}-{os.getpid()}.part")
+    try:
+        beside.mkdir()
+        yield beside
+        if path.exists():
+            shutil.rmtree(path)
+        beside.replace(path)
+        _sync_folder(path.parent)
+    finally:
+        shutil.rmtree(beside, ignore_errors=True)
+
+
 def file_digest(path: str | Path) -> str:
     """SHA-256 of a file, 64 hex digits."""
     with Path(path).open("rb") as file:
@@ -117,7 +136,7 @@ def _remove_abandoned(folder: Path) -> None:
     for path in folder.glob(".*.part*"):
         found = _HALF_WRITTEN.fullmatch(path.name)
         if found and not _runs(int(found[1])):
-            path.unlink(missing_ok=True)
+            shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
 
 
 def _runs(process: int) -> bool:

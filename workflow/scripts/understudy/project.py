@@ -52,7 +52,25 @@ class Project:
 
     def single_picture_pose(self) -> dict[str, Any]:
         """Return the pose section without what only acts over time, so that smoothing anew never decodes anew."""
-        return self.section("pose") | {"smooth_frames": 1, "gap_frames": 0}
+        files = {"openpose_json": {"path": "", "first_number": -1}}  # they belong to videos, not to pictures
+        return in_use(self.section("pose")) | {"smooth_frames": 1, "gap_frames": 0} | files
+
+    def pose_section(self, clip: str) -> dict[str, Any]:
+        """Return a clip's pose section; what only other backends read is left empty."""
+        return for_clip(in_use(self.section("pose")), self._clip(clip).clip)
+
+    def pose_files(self, clip: str) -> list[str]:
+        """Return the files and folders the pose backend reads besides the clip."""
+        return [str(path) for path in named_files("pose", self.section("pose"), self._clip(clip).clip)]
+
+    def pose_state(self, clip: str) -> dict[str, str]:
+        """Return what stands for the content of `pose_files`: another content is another pose."""
+        return {path: file_state(path) for path in self.pose_files(clip)}
+
+    def pose_gpus(self) -> int:
+        """Return the GPUs a pose job takes."""
+        pose = self.settings["pose"]
+        return int(pose["backend"] == "openpose" and pose["openpose"]["gpu"] >= 0)
 
     def version(self, room: str) -> int:
         return VERSIONS[room]

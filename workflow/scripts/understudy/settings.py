@@ -48,6 +48,22 @@ class DecodeSettings:
 
 
 @dataclass(frozen=True)
+class OpenposeSettings:
+    module_folder: str
+    model_folder: str
+    net_resolution: str
+    face: bool
+    hands: bool
+    gpu: int
+
+
+@dataclass(frozen=True)
+class OpenposeJsonSettings:
+    path: str
+    first_number: int
+
+
+@dataclass(frozen=True)
 class OpenposeCaffeSettings:
     model_folder: str
     net_resolution: str
@@ -71,6 +87,8 @@ class PoseSettings:
     smooth_frames: int
     gap_frames: int
     min_score: float
+    openpose: OpenposeSettings
+    openpose_json: OpenposeJsonSettings
     openpose_caffe: OpenposeCaffeSettings
     rtmw: RtmwSettings
 

@@ -50,6 +50,7 @@ def load_project(config: Mapping[str, Any], root: Path) -> Project:
     _check_warm_starts(project)
     _check_perceptual(project)
     _check_videos(project)
+    _check_keypoints(project)
     return project
 
 
@@ -284,3 +285,25 @@ def _check_videos(project: Project) -> None:
                 f"The video of clip '{clip}' does not exist: {video}. Correct its path in the clip table "
                 f"(relative paths start at the working folder)."
             )
+
+
+def _check_keypoints(project: Project) -> None:
+    """Hold every clip in use to the folder of OpenPose's files that its poses are read from."""
+    if project.settings["pose"]["backend"] != "openpose_json":
+        return
+    folders: dict[str, str] = {}
+    for clip in project.clips_in_use():
+        folder = project.pose_section(clip)["openpose_json"]["path"]
+        if not folder or not any(Path(folder).glob("*_keypoints.json")):
+            found = "holds no file *_keypoints.json" if Path(folder).is_dir() else "does not exist"
+            raise SettingsError(
+                f"pose.backend is openpose_json, but pose.openpose_json.path of clip '{clip}' {found}: {folder} "
+                f"(paths start at the working folder). Make it: openpose.bin --video {project.source_video(clip)} "
+                f"--write_json {folder} --face --hand --display 0 --render_pose 0, or correct that setting."
+            )
+        if folder in folders:
+            raise SettingsError(
+                f"pose.openpose_json.path is the same for the clips '{folders[folder]}' and '{clip}': {folder}; "
+                "write {clip} into it where the clip's name belongs."
+            )
+        folders[folder] = clip
