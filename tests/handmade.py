@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
+from understudy.body.parts import CHART
 from understudy.dataset.track import PoseTrack
 from understudy.dataset.windows import ClipFiles
 from understudy.layouts import create
@@ -111,6 +112,7 @@ def write_clip(
     width: int = 128,
     samples: int = 2,
     shape: dict | None = None,
+    chart: str = CHART,
     strides: tuple[int, ...] = (1, 3),
 ) -> ClipFiles:
     """Write the four files of a clip.
@@ -133,7 +135,7 @@ def write_clip(
             cut = np.where(uv[..., 1] > 50, part, 0).astype(np.uint8)
             matte = (cut[::samples, ::samples] > 0).astype(np.uint8) * 255
             file.append(part=cut, uv=uv, matte=matte, valid=track.valid[row], body_part=part, body_uv=uv)
-        file.attributes({"samples": samples, "chart": "test"} | ({"body": shape} if shape else {}))
+        file.attributes({"samples": samples, "chart": chart} | ({"body": shape} if shape else {}))
     with create(files.flow, "flow", "test") as file:
         for stride in strides:
             backward = np.zeros((frames, height, width, 2), np.int16)

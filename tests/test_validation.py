@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 import yaml
 
+from understudy.backends import backend_fact, list_backends, load_backend
 from understudy.errors import BackendError, ClipTableError, SettingsError
-from understudy.validation import complete, load_project
+from understudy.validation import BACKEND_FOLDERS, complete, load_project
 
 ROOT = Path(__file__).parents[1]
 DEMO = yaml.safe_load((ROOT / "config" / "demo.yaml").read_text())
@@ -116,6 +117,21 @@ def stage(**values):
             r"transfer of ben to ada is retargeted by 'body'.*set rendering.retarget",
         ),
         (
+            changed(surface={"backend": "densepose"}, transfers=[{"performer": "ada", "driving": "ben"}]),
+            SettingsError,
+            r"surface.backend is 'densepose', which fits none; set rendering.retarget .* to global, or surface.backend",
+        ),
+        (
+            changed(surface={"backend": "densepose_dump"}, dataset={"surface": "body"}, transfers=[]),
+            SettingsError,
+            r"dataset.surface is 'body', but surface.backend 'densepose_dump' fits none; set dataset.surface",
+        ),
+        (
+            changed(surface={"densepose": {"device": "gpu"}}),
+            SettingsError,
+            r"surface.densepose.device is \"gpu\"",
+        ),
+        (
             changed(performers={"ada": {"clips": ["ada"], "warm_start": "bem"}, "ben": {"clips": ["ben"]}}),
             SettingsError,
             r"performers.ada.warm_start is 'bem'.*did you mean 'ben'",
@@ -141,6 +157,15 @@ def stage(**values):
 def test_project_errors_name_place_and_cure(config, error, words):
     with pytest.raises(error, match=words):
         load_project(config, ROOT)
+
+
+def test_facts_of_backends_are_read_without_their_packages():
+    package = BACKEND_FOLDERS["surface"]
+    for name in list_backends(package):
+        assert backend_fact(package, name, "has_body") is load_backend(package, name).has_body, name
+        assert backend_fact(package, name, "name") == name
+    with pytest.raises(ValueError, match="sets no colour in its class Backend"):
+        backend_fact(package, "none", "colour")
 
 
 def test_a_missing_video_is_named(tmp_path, monkeypatch):

@@ -116,3 +116,20 @@ def test_clips_of_two_sizes_are_refused(tmp_path):
     ]
     with pytest.raises(FootageError, match=r"128 x 160.*crops of the same proportions"):
         index(tmp_path, *clips)
+
+
+def test_surfaces_of_two_atlases_are_refused(tmp_path):
+    clips = [write_clip(tmp_path / name, standing_track(30), chart=name) for name in ("a", "b")]
+    assert read_windows(index(tmp_path, clips[0])).chart == "a"
+    with pytest.raises(FootageError, match=r"must belong to one atlas, found .*surface.h5 'a', .*surface.h5 'b'"):
+        index(tmp_path, *clips)
+
+
+def test_other_surfaces_give_other_windows(tmp_path):
+    """A training's state is known by its windows: it must not go on with maps of another estimator."""
+    clip = write_clip(tmp_path / "a", standing_track(30))
+    first = index(tmp_path, clip).read_bytes()
+    assert index(tmp_path, clip).read_bytes() == first
+    with h5py.File(clip.surface, "r+") as file:
+        file.attrs["sha256"] = "another"
+    assert index(tmp_path, clip).read_bytes() != first

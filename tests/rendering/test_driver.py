@@ -118,6 +118,35 @@ def test_none_refuses_frames_of_another_size(tmp_path):
         drive(tmp_path, driver, windows, replace(BODY_RULE, retarget="none"))
 
 
+@pytest.mark.parametrize("rule", ["global", "none"])
+def test_maps_of_another_atlas_are_refused(rule, tmp_path):
+    _, windows = make_performer(tmp_path)
+    driver = write_clip(tmp_path / "driver", standing_track(FRAMES, sway=8), chart="densepose")
+    with pytest.raises(FootageError, match=r"atlas 'densepose' \(.*\), those of the performer to 'understudy-1'"):
+        drive(tmp_path, driver, windows, replace(BODY_RULE, retarget=rule))
+
+
+def test_a_body_is_not_drawn_over_another_atlas(tmp_path):
+    clip = write_clip(tmp_path / "performer", standing_track(FRAMES, sway=4), shape=SHAPE, chart="densepose")
+    windows, driver = tmp_path / "windows.h5", write_clip(tmp_path / "driver", standing_track(FRAMES))
+    files = [clip.frames], [clip.pose], [clip.surface], [clip.flow]
+    index_windows(*files, windows, DatasetSettings(held_out=0.2, gap_frames=2, surface="both"))
+    with pytest.raises(FootageError, match=r"atlas 'densepose', but the retargeting 'body' draws .* to global"):
+        drive(tmp_path, driver, windows, BODY_RULE)
+
+
+def test_two_clips_of_one_other_atlas_go_together(tmp_path):
+    clip = write_clip(tmp_path / "performer", standing_track(FRAMES, sway=4), chart="densepose")
+    windows, driver = (
+        tmp_path / "windows.h5",
+        write_clip(tmp_path / "driver", standing_track(FRAMES), chart="densepose"),
+    )
+    files = [clip.frames], [clip.pose], [clip.surface], [clip.flow]
+    index_windows(*files, windows, DatasetSettings(held_out=0.2, gap_frames=2, surface="both"))
+    found = drive(tmp_path, driver, windows, replace(BODY_RULE, retarget="global"))
+    assert found["attributes"]["chart"] == "densepose" and found["part"].any()
+
+
 def test_files_of_two_clips_are_refused(tmp_path):
     clip, windows = make_performer(tmp_path)
     driver = write_clip(tmp_path / "driver", standing_track(20))

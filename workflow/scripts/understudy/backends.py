@@ -1,8 +1,10 @@
 """Backends are files: the name in the configuration is the name of a module that holds a class `Backend`."""
 
+import ast
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 from understudy.errors import BackendError
 
@@ -38,3 +40,22 @@ def list_backends(package: str) -> list[str]:
     """Name the backends of a folder: every module that does not start with an underscore."""
     folder = Path(import_module(package).__path__[0])
     return sorted(file.stem for file in folder.glob("*.py") if not file.name.startswith("_"))
+
+
+def backend_fact(package: str, name: str, fact: str) -> Any:
+    """Read a plain value of a class `Backend` from its source, so that nothing it imports need be installed.
+
+    Args:
+        package, name: as for `load_backend`.
+        fact: attribute of the class that is set to a plain value, such as "has_body".
+
+    Raises:
+        ValueError: the class sets no such value.
+    """
+    file = Path(import_module(package).__path__[0]) / f"{name}.py"
+    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ClassDef) and node.name == "Backend":
+            for line in node.body:
+                if isinstance(line, ast.Assign) and fact in [ast.unparse(target) for target in line.targets]:
+                    return ast.literal_eval(line.value)
+    raise ValueError(f"{file} sets no {fact} in its class Backend")

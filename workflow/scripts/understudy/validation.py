@@ -13,7 +13,7 @@ from typing import Any
 import jsonschema
 import yaml
 
-from understudy.backends import list_backends
+from understudy.backends import backend_fact, list_backends
 from understudy.clips import read_clips
 from understudy.errors import BackendError, ClipTableError, SettingsError
 from understudy.project import Project, listed, nearest
@@ -218,11 +218,12 @@ def _check_stages(settings: Mapping[str, Any]) -> None:
 
 
 def _check_surface(project: Project) -> None:
-    """Refuse what stands on a surface where surface.backend gives none."""
+    """Refuse what stands on a surface, or on a fitted body, where surface.backend gives none."""
     settings = project.settings
-    if settings["surface"]["backend"] != "none":
+    backend = settings["surface"]["backend"]
+    if backend_fact(BACKEND_FOLDERS["surface"], backend, "has_body"):
         return
-    if settings["model"]["generator"] == "neural_texture":
+    if backend == "none" and settings["model"]["generator"] == "neural_texture":
         raise SettingsError(
             "model.generator is 'neural_texture', which wears a texture on the body's surface, but surface.backend is "
             "'none'; set surface.backend to body_model, or model.generator to vid2vid."
@@ -231,8 +232,13 @@ def _check_surface(project: Project) -> None:
         if project.transfer_rendering(performer, driving)["retarget"] == "body":
             raise SettingsError(
                 f"The transfer of {driving} to {performer} is retargeted by 'body', which poses a fitted body, but "
-                "surface.backend is 'none'; set rendering.retarget (or the transfer's retarget) to global."
+                f"surface.backend is '{backend}', which fits none; set rendering.retarget (or the transfer's retarget) "
+                "to global, or surface.backend to body_model."
             )
+    if settings["dataset"]["surface"] == "body":
+        raise SettingsError(
+            f"dataset.surface is 'body', but surface.backend '{backend}' fits none; set dataset.surface to clipped."
+        )
 
 
 def _check_warm_starts(project: Project) -> None:

@@ -55,6 +55,7 @@ class Windows:
         statistics: of the training frames.
         shape: the performer's body as the surface estimator fitted it; None where it fits none.
         surface: the setting `dataset.surface` they were made with.
+        chart: name of the atlas that U and V of the surfaces belong to.
     """
 
     clips: tuple[ClipFiles, ...]
@@ -64,6 +65,7 @@ class Windows:
     statistics: BodyStatistics
     shape: Mapping[str, Any] | None
     surface: str
+    chart: str
 
 
 def index_windows(
@@ -82,7 +84,8 @@ def index_windows(
         settings: split, gap and surface.
 
     Raises:
-        FootageError: the clips differ in frame size, or hold too few frames with a person.
+        FootageError: the clips differ in frame size or in the atlas of their surfaces, or hold too few frames with a
+            person.
     """
     clips = [ClipFiles(*files) for files in zip(frames, pose, surface, flow, strict=True)]
     height, width = _frame_size(clips)
@@ -105,7 +108,8 @@ def index_windows(
         file.attributes(
             {
                 "clips": [{name: str(path) for name, path in vars(clip).items()} for clip in clips],
-                "sources": [_source(clip.frames) for clip in clips],
+                "sources": [_source(clip) for clip in clips],
+                "chart": _chart(clips),
                 "height": height,
                 "width": width,
                 "statistics": {"body": measure_body(training).as_json(), "shape": _mean_shape(clips)},
@@ -129,6 +133,7 @@ def read_windows(path: Path) -> Windows:
             statistics=BodyStatistics.from_json(statistics["body"]),
             shape=statistics["shape"],
             surface=json.loads(file.attrs["settings"])["surface"],
+            chart=str(file.attrs.get("chart", "")),
         )
 
 
@@ -169,10 +174,26 @@ def _frame_size(clips: Sequence[ClipFiles]) -> tuple[int, int]:
     return next(iter(sizes.values()))
 
 
-def _source(frames: Path) -> dict[str, str]:
-    """What the pixels of a clip are, so that other footage gives another windows.h5 even where all poses agree."""
-    with open_file(frames, "frames") as file:
-        return {name: str(file.attrs.get(name, "")) for name in ("source_sha256", "crop")}
+def _source(clip: ClipFiles) -> dict[str, str]:
+    """What pixels and surface of a clip are, so that others give another windows.h5 even where all poses agree."""
+    with open_file(clip.frames, "frames") as frames, open_file(clip.surface, "surface") as surface:
+        named = {name: str(frames.attrs.get(name, "")) for name in ("source_sha256", "crop")}
+        return named | {"surface_sha256": str(surface.attrs.get("sha256", ""))}
+
+
+def _chart(clips: Sequence[ClipFiles]) -> str:
+    """Name of the atlas of all clips' surfaces."""
+    charts = {}
+    for clip in clips:
+        with open_file(clip.surface, "surface") as file:
+            charts[clip.surface] = str(file.attrs.get("chart", ""))
+    if len(set(charts.values())) > 1:
+        found = ", ".join(f"{path} '{chart}'" for path, chart in charts.items())
+        raise FootageError(
+            f"U and V of one performer's clips must belong to one atlas, found {found}; delete these files and run "
+            "again, so that one surface.backend makes them all."
+        )
+    return next(iter(charts.values()))
 
 
 def _valid_surface(path: Path) -> np.ndarray:

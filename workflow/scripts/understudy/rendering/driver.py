@@ -10,11 +10,12 @@ import numpy as np
 
 from understudy.body.figure import Figure
 from understudy.body.fit import BodyShape, draw_fitted, fit_body
+from understudy.body.parts import CHART
 from understudy.dataset.statistics import measure_body
 from understudy.dataset.track import PoseTrack, read_track
 from understudy.dataset.windows import Windows, read_windows
 from understudy.errors import FootageError
-from understudy.layouts import Writer, create, describe, open_file
+from understudy.layouts import Writer, create, open_file
 from understudy.rendering.normalise import move_surface, move_track, normalise
 from understudy.rendering.retarget import bone_ratios, retarget
 from understudy.settings import VERSIONS, RenderingSettings
@@ -55,12 +56,13 @@ def fit_driving(
     ):
         _check_same_length(pose, surface, len(track), len(file["valid"]))
         performer = read_windows(windows)
-        moved, surfaces = fit(_Driver(pose, track, rows, file), performer, settings, samples)
+        driver = _Driver(pose, track, rows, file)
+        moved, surfaces = fit(driver, performer, settings, samples)
         _write(writer, moved, track.valid, rows, surfaces)
         writer.attributes(
             {
                 "samples": samples,
-                "chart": describe(file).get("chart", ""),
+                "chart": performer.chart,
                 "retarget": settings.retarget,
                 "height": performer.height,
                 "width": performer.width,
@@ -92,6 +94,11 @@ class _Driver:
             yield part[row], uv[row]
 
     @property
+    def chart(self) -> str:
+        """Name of the atlas that U and V belong to."""
+        return str(self.surface.attrs.get("chart", ""))
+
+    @property
     def size(self) -> tuple[int, int]:
         """Height and width of the driver's frames, pixels."""
         return self.surface["matte"].shape[1:]
@@ -110,6 +117,12 @@ def _fit_body(
         raise FootageError(
             "The performer's surface estimator fits no body, which the retargeting 'body' poses anew; set "
             "rendering.retarget (or the transfer's retarget) to global, or surface.backend to body_model."
+        )
+    if performer.chart != CHART:
+        raise FootageError(
+            f"The performer's U and V belong to the atlas '{performer.chart}', but the retargeting 'body' draws the "
+            f"body with '{CHART}', so every texel would lie elsewhere; set rendering.retarget (or the transfer's "
+            "retarget) to global, which carries over the driver's own maps."
         )
     moved = retarget(driver.track, driver.statistics, performer.statistics, settings.place)
     ratios = bone_ratios(driver.statistics, performer.statistics)
@@ -130,6 +143,7 @@ def _fit_global(
     driver: _Driver, performer: Windows, settings: RenderingSettings, samples: int
 ) -> tuple[PoseTrack, Surfaces]:
     """Carry the driver's figures and surfaces, body and all, to the performer's place and height."""
+    _check_same_chart(driver, performer)
     similarity = normalise(driver.track, driver.statistics, performer.statistics)
     logger.info("the driver is scaled by %.2f to %.2f", similarity.scale.min(), similarity.scale.max())
     size, per_pixel = (performer.height, performer.width), (driver.samples, samples)
@@ -144,6 +158,7 @@ def _fit_none(
     driver: _Driver, performer: Windows, settings: RenderingSettings, samples: int
 ) -> tuple[PoseTrack, Surfaces]:
     """Take the driver's figures and surfaces as they are."""
+    _check_same_chart(driver, performer)
     if driver.size != (performer.height, performer.width):
         raise FootageError(
             f"{driver.pose}: the driving clip's frames are {driver.size[0]} x {driver.size[1]} px, the performer's "
@@ -174,6 +189,16 @@ def _boxes(track: PoseTrack) -> np.ndarray:
     low = np.where(seen, points[..., :2], np.inf).min(1)
     high = np.where(seen, points[..., :2], -np.inf).max(1)
     return np.where(seen.any(1), np.concatenate([low, high], 1), 0).astype(np.float32)
+
+
+def _check_same_chart(driver: _Driver, performer: Windows) -> None:
+    if driver.chart != performer.chart:
+        raise FootageError(
+            f"U and V of the driving clip belong to the atlas '{driver.chart}' ({driver.surface.filename}), those of "
+            f"the performer to '{performer.chart}', so every texel would lie elsewhere; delete that surface.h5 and run "
+            "again, so that one surface.backend makes both, or set rendering.retarget to body where the "
+            "performer's surfaces are of body_model."
+        )
 
 
 def _check_same_length(pose: Path, surface: Path, poses: int, surfaces: int) -> None:

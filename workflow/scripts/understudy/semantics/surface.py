@@ -1,5 +1,6 @@
 """Surfaces of a clip: part index, U, V and matte of every frame, one row per frame."""
 
+import hashlib
 import logging
 import time
 from pathlib import Path
@@ -37,7 +38,7 @@ def estimate_surface(frames: Path, pose: Path, surface: Path, settings: SurfaceS
     backend: SurfaceBackend = load_backend(BACKENDS, settings.backend)(settings)
     producer = f"semantics {VERSIONS['semantics']}, {backend.name} {backend.version}"
     started = time.monotonic()
-    valid = []
+    valid, content = [], hashlib.sha256()
     with (
         Frames(frames) as clip,
         open_file(pose, "pose") as poses,
@@ -54,6 +55,8 @@ def estimate_surface(frames: Path, pose: Path, surface: Path, settings: SurfaceS
             bare = {"body_part": row.body_part, "body_uv": row.body_uv} if backend.has_body else {}
             writer.append(part=row.part, uv=row.uv, matte=row.matte, **bare)
             valid.append(row.valid)
+            for array in (row.part, row.uv, row.matte):
+                content.update(np.ascontiguousarray(array))
             progress.step()
         writer.extend(valid=np.array(valid, bool))
         if len(valid) != len(clip):
@@ -62,7 +65,7 @@ def estimate_surface(frames: Path, pose: Path, surface: Path, settings: SurfaceS
                 f"frame without a person is a surface of zeros."
             )
         attributes = {"samples": settings.samples, "chart": backend.chart, **backend.attributes()}
-        writer.attributes(attributes)
+        writer.attributes(attributes | {"sha256": content.hexdigest()})
     seconds = time.monotonic() - started
     logger.info(
         "%d frames in %.1f s (%.1f a second), %d of them without a surface; %s",

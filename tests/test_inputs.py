@@ -1,0 +1,112 @@
+"""Files that backends read: named before any job, with the clip's name put in; their content reruns, their date not."""
+
+import os
+from copy import deepcopy
+
+import pytest
+
+from understudy.errors import SettingsError
+from understudy.inputs import file_state, for_clip, in_use, named_files
+from understudy.settings import SurfaceSettings, from_params
+from understudy.validation import complete, load_project
+
+CONFIG = complete({"performers": {"ada": {"clips": ["ada"]}}})
+SURFACE = CONFIG["surface"]
+
+
+def section(backend, **changes):
+    return deepcopy(SURFACE) | {"backend": backend, backend: SURFACE[backend] | changes}
+
+
+def test_sections_of_other_backends_are_empty():
+    used = in_use(section("densepose_dump", path="iuv/{clip}"))
+    assert used["densepose_dump"]["path"] == "iuv/{clip}"
+    assert used["densepose"] == {"config": "", "weights": "", "device": "", "min_score": 0.0}
+    assert list(used) == list(SURFACE)
+    assert from_params(SurfaceSettings, used).densepose.weights == ""
+    other = section("densepose_dump", path="iuv/{clip}")
+    other["densepose"]["min_score"] = 0.9
+    assert in_use(other) == used, "what is not read reruns nothing"
+    assert in_use({"held_out": 0.2}) == {"held_out": 0.2}
+
+
+def test_paths_get_the_clips_name(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "iuv" / "ada").mkdir(parents=True)
+    chosen = section("densepose_dump", path="iuv/{clip}")
+    assert for_clip(chosen, "ada")["densepose_dump"]["path"] == "iuv/ada"
+    (found,) = named_files("surface", chosen, "ada")
+    assert str(found) == "iuv/ada"
+    with pytest.raises(
+        SettingsError, match=r"surface.densepose_dump.path names iuv/ben for the clip 'ben', which does"
+    ):
+        named_files("surface", chosen, "ben")
+    assert named_files("surface", SURFACE, "ada") == []
+
+
+def test_weights_and_configurations_are_files_names_are_not(tmp_path):
+    weights, config = tmp_path / "model.pkl", tmp_path / "model.yaml"
+    weights.touch()
+    config.touch()
+    chosen = section("densepose", weights=str(weights))
+    assert named_files("surface", chosen, "ada") == [weights]
+    assert named_files("surface", section("densepose", weights=str(weights), config=str(config)), "ada") == [
+        config,
+        weights,
+    ]
+    with pytest.raises(SettingsError, match=r"surface\.densepose\.weights is empty; write a path there"):
+        named_files("surface", section("densepose"), "ada")
+
+
+def test_content_counts_for_files_names_sizes_and_dates_for_folders(tmp_path):
+    file, folder = tmp_path / "dump.pkl", tmp_path / "iuv"
+    file.write_bytes(b"one")
+    folder.mkdir()
+    (folder / "1.png").write_bytes(b"one")
+    first, pictures = file_state(file), file_state(folder)
+    os.utime(file, ns=(1, 1))
+    assert file_state(file) == first
+    file.write_bytes(b"two")
+    assert file_state(file) != first
+    assert file_state(folder) == pictures
+    (folder / "2.png").write_bytes(b"two")
+    more = file_state(folder)
+    (folder / "2.png").rename(folder / "3.png")
+    renamed = file_state(folder)
+    os.utime(folder / "3.png", ns=(1, 1))
+    assert len({pictures, more, renamed, file_state(folder)}) == 4
+
+
+def test_a_project_gives_a_clip_its_own_files(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "clips.tsv").write_text("clip\tvideo\nada\tada.mp4\n")
+    (tmp_path / "ada.mp4").touch()
+    (tmp_path / "ada.pkl").write_bytes(b"dump")
+    surface = {"backend": "densepose_dump", "densepose_dump": {"path": "{clip}.pkl"}}
+    config = {"clips": "clips.tsv", "performers": {"ada": {"clips": ["ada"]}}, "surface": surface}
+    project = load_project(config, tmp_path)
+    assert project.surface_files("ada") == ["ada.pkl"]
+    assert list(project.surface_state("ada")) == ["ada.pkl"]
+    assert project.surface_section("ada")["densepose_dump"]["path"] == "ada.pkl"
+    assert project.surface_gpus() == 0
+    network = config | {"surface": {"backend": "densepose"}}
+    assert load_project(network, tmp_path).surface_gpus() == 1
+    network["surface"]["densepose"] = {"device": "cpu"}
+    assert load_project(network, tmp_path).surface_gpus() == 0
+
+
+def test_settings_of_backends_that_are_not_chosen_keep_a_trainings_state():
+    stage = "s0t0"
+    plain = load_project(CONFIG_WITH_CLIP, ".").stage_digest(stage)
+    other = deepcopy(CONFIG_WITH_CLIP)
+    other["surface"] = {"densepose": {"min_score": 0.9}}
+    assert load_project(other, ".").stage_digest(stage) == plain
+    other["surface"] = {"reach": 0.1}
+    assert load_project(other, ".").stage_digest(stage) != plain
+
+
+CONFIG_WITH_CLIP = {
+    "clips": "config/smoke_clips.tsv",
+    "performers": {"ada": {"clips": ["ada"]}},
+    "synthetic": {name: {} for name in ("ada", "ben", "ada_as_ben")},
+}
