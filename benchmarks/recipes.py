@@ -69,7 +69,7 @@ def operations(team: Team, training: TrainingSettings, height: int) -> tuple[flo
     with FlopCounterMode(display=False) as drawn_count:
         drawn, terms = team.generator.teach(batch.maps[-3:], past, batch.truth[-1], None)
         rolled = RolledFrame(len(real) - 1, drawn, real[-2], own=True, cut=True, terms=terms)
-        held = frame_terms(rolled, batch, training.losses, team.generator.steadiness())
+        held = frame_terms(rolled, batch, training.losses, team.generator.steadiness(batch.maps[-1]))
         total = torch.stack([term.float() for term in held.values()]).sum()
         total.backward(retain_graph=True)
     with FlopCounterMode(display=False) as judged_count:

@@ -5,6 +5,7 @@ rule index_windows:
         pose=performer_files("pose.h5"),
         surface=performer_files("surface.h5"),
         flow=performer_files("flow.h5"),
+        camera=performer_files("camera.h5"),
     output:
         windows="results/performers/{performer}/windows.h5",
     log:

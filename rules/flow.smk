@@ -19,3 +19,27 @@ rule estimate_flow:
         version=version("flow"),
     script:
         "../workflow/scripts/estimate_flow.py"
+
+
+rule estimate_camera:
+    """Find how the camera moved, on the background alone."""
+    input:
+        frames="results/clips/{clip}/frames.h5",
+        surface="results/clips/{clip}/surface.h5",
+    output:
+        camera="results/clips/{clip}/camera.h5",
+    log:
+        "results/logs/estimate_camera/{clip}.log",
+    benchmark:
+        "results/benchmarks/estimate_camera/{clip}.tsv"
+    conda:
+        "../envs/flow_dis.yaml"
+    threads: 1
+    resources:
+        mem_mb=4000,
+        runtime=240,
+    params:
+        settings=section("camera"),
+        version=version("flow"),
+    script:
+        "../workflow/scripts/estimate_camera.py"

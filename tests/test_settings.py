@@ -14,6 +14,7 @@ SECTIONS = {
     "pose": hall.PoseSettings,
     "surface": hall.SurfaceSettings,
     "flow": hall.FlowSettings,
+    "camera": hall.CameraSettings,
     "dataset": hall.DatasetSettings,
     "model": hall.ModelSettings,
     "training": hall.TrainingSettings,

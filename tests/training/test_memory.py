@@ -68,7 +68,7 @@ def test_kept_memory_follows_the_pictures_size_and_the_clips():
     small, large = (probe(new_team(size), planted_clip(size=size), LOSSES, judged=True) for size in (32, 64))
     for name in ("frame", "judged"):
         assert getattr(large, name).each == pytest.approx(4 * getattr(small, name).each, rel=0.15)
-    assert large.clip == 4 * small.clip - 3 * 3 * 3 * 4 * 4  # boxes of three frames do not grow
+    assert large.clip == 4 * small.clip - 3 * 3 * (3 * 4 + 9) * 4  # boxes and cameras of three frames do not grow
     four, _ = memory._kept(new_team(), planted_clip(batch=4), LOSSES, judged=True)
     assert four == pytest.approx(small.frame.of(4), rel=0.02)
 

@@ -16,6 +16,7 @@ with job_log(snakemake.log[0]):
         pose=list(map(Path, snakemake.input.pose)),
         surface=list(map(Path, snakemake.input.surface)),
         flow=list(map(Path, snakemake.input.flow)),
+        camera=list(map(Path, snakemake.input.camera)),
         windows=Path(snakemake.output.windows),
         settings=from_params(DatasetSettings, snakemake.params.settings),
     )

@@ -86,6 +86,12 @@ LAYOUTS: dict[str, dict[str, Array]] = {
         "backward": Array("int16", ("T", "H", "W", 2), "x, y in 1/16 px, frame t to frame t - stride"),
         "confidence": Array("uint8", ("T", "H", "W"), "255 where forward and backward flow agree"),
     },
+    "camera": {
+        "to_reference": Array("float64", ("T", 3, 3), "homography: x, y px of the frame to px of the reference frame"),
+        "valid": Array(
+            "bool", ("T",), "the frame's background was found in the others; elsewhere the motion is bridged"
+        ),
+    },
     "windows": {
         "clip": Array("int16", ("N",), "index into the attribute `clips`"),
         "first": Array("int32", ("N",), "first frame of an unbroken run"),

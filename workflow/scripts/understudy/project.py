@@ -179,11 +179,12 @@ class Project:
         """Digest every setting that decides a stage's result: its row, those before it, and the rooms behind them."""
         training = {key: value for key, value in self.settings["training"].items() if key not in _OUTSIDE_THE_DIGEST}
         rooms = ("video", "semantics", "flow", "dataset", "model", "training")
+        sections = ("decode", "pose", "surface", "flow", "camera", "dataset", "model")
         decisive = {
             "training": training,
             "stages": self.stages()[: self._stage_place(stage) + 1],
             "versions": {room: VERSIONS[room] for room in rooms},
-            **{name: in_use(self.settings[name]) for name in ("decode", "pose", "surface", "flow", "dataset", "model")},
+            **{name: in_use(self.settings[name]) for name in sections},
         }
         return hashlib.sha256(json.dumps(decisive, sort_keys=True).encode()).hexdigest()[:12]
 

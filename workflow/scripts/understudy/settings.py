@@ -127,6 +127,12 @@ class FlowSettings:
 
 
 @dataclass(frozen=True)
+class CameraSettings:
+    motion: str
+    still_share: float
+
+
+@dataclass(frozen=True)
 class DatasetSettings:
     held_out: float
     gap_frames: int

@@ -51,6 +51,8 @@ class SemanticMap(_Batch):
         flow_valid: (B, 1, H, W) float32, 1 where that point was seen there, else 0; 0 after a cut.
         boxes: (B, 3, 4) float32 px, left, top, right, bottom of the landmarks of face, left hand and right hand;
             zeros where one is not seen. None stands for none seen.
+        camera: (B, 3, 3) float32, homography from px of this picture to px of the reference picture (columns x, y, 1);
+            the identity where the camera stands still, which is what None stands for.
     """
 
     part: Tensor
@@ -59,11 +61,15 @@ class SemanticMap(_Batch):
     flow: Tensor
     flow_valid: Tensor
     boxes: Tensor | None = None
+    camera: Tensor | None = None
 
     def __post_init__(self) -> None:
         if self.boxes is None:
             none = torch.zeros(len(self.part), 3, 4, device=self.part.device)
             object.__setattr__(self, "boxes", none)  # frozen; the field is a tensor from here on
+        if self.camera is None:
+            rest = torch.eye(3, device=self.part.device).expand(len(self.part), 3, 3)
+            object.__setattr__(self, "camera", rest)
 
     @property
     def samples(self) -> int:

@@ -14,6 +14,7 @@ from torch import Tensor
 from understudy.dataset.batch import SemanticMap
 from understudy.errors import TrainingError
 from understudy.flow.correspondence import surface_correspondence
+from understudy.flow.homography import scaled
 from understudy.semantics.drawing import draw_pose
 
 FACTORS = (1, 2, 4, 8)  # frame height over network height
@@ -63,6 +64,7 @@ class CompactMap:
         flow: (2, H, W) float16 px.
         flow_valid: (1, H, W) bool.
         boxes: (3, 4) float32 px, as in `SemanticMap`.
+        camera: (3, 3) float32, as in `SemanticMap`.
     """
 
     part: np.ndarray
@@ -71,6 +73,7 @@ class CompactMap:
     flow: np.ndarray
     flow_valid: np.ndarray
     boxes: np.ndarray
+    camera: np.ndarray
 
 
 def network_size(height_px: int, frame_height: int, frame_width: int) -> NetworkSize:
@@ -116,13 +119,16 @@ def network_figure(figure: Figure, size: NetworkSize) -> Figure:
     return Figure(*joints, *(chosen_samples(each, size.height) for each in (figure.part, figure.uv)))
 
 
-def compact_map(figure: Figure, before: Figure | None, size: NetworkSize) -> CompactMap:
+def compact_map(
+    figure: Figure, before: Figure | None, size: NetworkSize, to_reference: np.ndarray | None = None
+) -> CompactMap:
     """Draw one frame's map at the network's resolution.
 
     Args:
         figure: the frame, by `network_figure`.
         before: the frame before it; None at the start of a run and after a cut, where no point has a past.
         size: the network's picture.
+        to_reference: (3, 3) float64, from the frame's pixels to the reference frame's; None for a camera at rest.
     """
     if before is None:
         flow = np.zeros((size.height, size.width, 2), np.float32)
@@ -137,6 +143,7 @@ def compact_map(figure: Figure, before: Figure | None, size: NetworkSize) -> Com
         flow=_channels_first(flow.astype(np.float16)),
         flow_valid=valid[None],
         boxes=np.stack([landmark_box(each, size) for each in (figure.face, *figure.hands)]),
+        camera=network_camera(to_reference, size.factor),
     )
 
 
@@ -165,6 +172,11 @@ def scaled_joints(joints: np.ndarray, factor: int) -> np.ndarray:
     return joints / np.array([factor, factor, 1], np.float32)
 
 
+def network_camera(to_reference: np.ndarray | None, factor: int) -> np.ndarray:
+    """Bring a homography (3, 3) between frames to network pictures, `factor` times smaller: float32."""
+    return (np.eye(3) if to_reference is None else scaled(to_reference, factor)).astype(np.float32)
+
+
 def join_maps(maps: Sequence[CompactMap]) -> SemanticMap:
     """Join maps along B into what the generator sees."""
     return SemanticMap(
@@ -174,6 +186,7 @@ def join_maps(maps: Sequence[CompactMap]) -> SemanticMap:
         flow=joined([each.flow for each in maps]).float(),
         flow_valid=joined([each.flow_valid for each in maps]).float(),
         boxes=joined([each.boxes for each in maps]),
+        camera=joined([each.camera for each in maps]),
     )
 
 

@@ -25,11 +25,13 @@ class StoredFrame:
         within: its number within its run.
         figures: of each kind of surface, it and the one of the frame before (None at a run's start), by
             `network_figure`.
+        to_reference: (3, 3) float64, from the frame's pixels to the reference frame's.
     """
 
     truth: StoredTruth
     within: int
     figures: dict[str, tuple[Figure, Figure | None]]
+    to_reference: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -48,7 +50,7 @@ def prepared_frame(stored: StoredFrame, size: NetworkSize) -> PreparedFrame:
     """Bring one frame to the network's picture."""
     return PreparedFrame(
         truth=compact_truth(stored.truth, stored.within, size.factor),
-        maps={kind: compact_map(*figures, size) for kind, figures in stored.figures.items()},
+        maps={kind: compact_map(*figures, size, stored.to_reference) for kind, figures in stored.figures.items()},
     )
 
 

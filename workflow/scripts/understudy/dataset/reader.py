@@ -26,7 +26,7 @@ from understudy.dataset.prepared import (
     write_frames,
 )
 from understudy.dataset.truth import StoredTruth, join_flow, join_truth
-from understudy.dataset.windows import SPLITS, ClipFiles, Run, read_windows
+from understudy.dataset.windows import SPLITS, ClipFiles, Run, clip_motion, read_windows
 from understudy.errors import TrainingError
 from understudy.job import in_threads
 from understudy.layouts import open_file
@@ -92,7 +92,7 @@ class Footage:
         self._starts = np.concatenate([[0], np.cumsum([run.length for run in self.runs])])  # (N + 1,), frame numbers
         self._clips = _OpenClips(index.clips)
         self.surfaces = self._clips.surfaces(surface or index.surface)
-        self._sources = [windows, *(path for clip in index.clips for path in astuple(clip))]
+        self._sources = [windows, *(path for clip in index.clips for path in astuple(clip) if path)]
         self._split = split
         self._kept: KeptFrames | None = None
         self._cache_bytes = cache_bytes
@@ -275,7 +275,7 @@ class Footage:
             return files.figure(row, kind, self._size)
 
         figures = {kind: (figure(row, kind), figure(row - 1, kind) if within else None) for kind in self.surfaces}
-        return StoredFrame(files.truth(row), within, figures)
+        return StoredFrame(files.truth(row), within, figures, files.to_reference[row])
 
     def _digest(self) -> str:
         """Stand for everything that decides the prepared frames, the code too; a file that was written again is new."""
@@ -292,6 +292,7 @@ class _Files:
         self.frames, self.pose, self.surface, self.flow = (
             stack.enter_context(open_file(getattr(clip, name), name)) for name in ("frames", "pose", "surface", "flow")
         )
+        self.to_reference = clip_motion(clip).to_reference  # (T, 3, 3)
         self._figures: OrderedDict[tuple[int, str], Figure] = OrderedDict()
 
     def truth(self, row: int) -> StoredTruth:

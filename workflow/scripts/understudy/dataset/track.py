@@ -1,12 +1,14 @@
 """The pose of a whole clip in memory, and the named points of a body that bones are measured between."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Self
 
 import numpy as np
 
+from understudy.flow.camera import CameraMotion
+from understudy.flow.homography import carried, local_scale
 from understudy.layouts import open_file
 from understudy.semantics.joints import BODY, HAND_21
 
@@ -91,6 +93,30 @@ def read_track(path: Path) -> PoseTrack:
         return PoseTrack(
             **{one.name: file[one.name][:] if one.name in file else None for one in fields(PoseTrack)},
         )
+
+
+def stabilised(track: PoseTrack, motion: CameraMotion) -> PoseTrack:
+    """Carry each frame's joints to where the reference frame would show them; depths scale with the body."""
+    if not motion.moving:
+        return track
+    return carried_track(track, motion.to_reference)
+
+
+def carried_track(track: PoseTrack, homographies: np.ndarray) -> PoseTrack:
+    """Carry each frame's joints by a homography (T, 3, 3); absent joints stay at 0, depths scale with the body."""
+    changed = {}
+    middles, _ = track.place("middle_hip")
+    scale = local_scale(middles[:, :2], homographies).astype(np.float32)  # (T,)
+    for name in ("body", "face", "hands"):
+        joints = getattr(track, name)
+        axes = [1] * (joints.ndim - 3)  # hands have an axis of sides
+        moved = carried(joints[..., :2].astype(np.float64), homographies.reshape(-1, *axes, 3, 3))
+        whole = np.concatenate([moved, joints[..., 2:]], axis=-1)
+        changed[name] = np.where(joints[..., 2:] > 0, whole, 0).astype(np.float32)
+        depth = getattr(track, f"{name}_z")
+        if depth is not None:
+            changed[f"{name}_z"] = depth * scale.reshape(-1, *[1] * (depth.ndim - 1))
+    return replace(track, **changed)
 
 
 def _point(joint: np.ndarray, depth: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:

@@ -12,8 +12,9 @@ import h5py
 import numpy as np
 
 from understudy.dataset.statistics import BodyStatistics, measure_body
-from understudy.dataset.track import PoseTrack, read_track
+from understudy.dataset.track import PoseTrack, read_track, stabilised
 from understudy.errors import FootageError
+from understudy.flow.camera import CameraMotion, read_camera
 from understudy.layouts import create, open_file
 from understudy.settings import VERSIONS, DatasetSettings
 
@@ -36,12 +37,13 @@ class Run:
 
 @dataclass(frozen=True)
 class ClipFiles:
-    """The four files of one clip."""
+    """The files of one clip; without camera.h5 its camera counts as still."""
 
     frames: Path
     pose: Path
     surface: Path
     flow: Path
+    camera: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -75,6 +77,7 @@ def index_windows(
     flow: Sequence[Path],
     windows: Path,
     settings: DatasetSettings,
+    camera: Sequence[Path] = (),
 ) -> None:
     """Split a performer's clips into training and held-out runs and measure the body on the training frames.
 
@@ -82,15 +85,23 @@ def index_windows(
         frames, pose, surface, flow: the files of each clip, in the same order.
         windows: windows.h5 to write; it stores the paths as given and copies no pixels.
         settings: split, gap and surface.
+        camera: camera.h5 of each clip; none takes all cameras for still. Where one moves, the body's place is measured
+            as the reference frame would show it, and frames whose place is not known are left out.
 
     Raises:
         FootageError: the clips differ in frame size or in the atlas of their surfaces, or hold too few frames with a
             person.
     """
-    clips = [ClipFiles(*files) for files in zip(frames, pose, surface, flow, strict=True)]
+    cameras = camera or [None] * len(frames)
+    clips = [ClipFiles(*files) for files in zip(frames, pose, surface, flow, cameras, strict=True)]
     height, width = _frame_size(clips)
+    motions = [clip_motion(clip) for clip in clips]
     tracks = [read_track(clip.pose) for clip in clips]
-    valid = [track.valid & _valid_surface(clip.surface) for track, clip in zip(tracks, clips, strict=True)]
+    valid = [
+        track.valid & _valid_surface(clip.surface) & (motion.valid | (not motion.moving))
+        for track, clip, motion in zip(tracks, clips, motions, strict=True)
+    ]
+    tracks = [stabilised(track, motion) for track, motion in zip(tracks, motions, strict=True)]
     runs = [run for clip, frames_valid in enumerate(valid) for run in split_runs(clip, frames_valid, settings)]
     _check_enough(runs, valid, settings)
     for clip, files in enumerate(clips):
@@ -107,7 +118,7 @@ def index_windows(
         )
         file.attributes(
             {
-                "clips": [{name: str(path) for name, path in vars(clip).items()} for clip in clips],
+                "clips": [{name: str(path) for name, path in vars(clip).items() if path} for clip in clips],
                 "sources": [_source(clip) for clip in clips],
                 "chart": _chart(clips),
                 "height": height,
@@ -115,6 +126,14 @@ def index_windows(
                 "statistics": {"body": measure_body(training).as_json(), "shape": _mean_shape(clips)},
             }
         )
+
+
+def clip_motion(clip: ClipFiles) -> CameraMotion:
+    """Read how a clip's camera moved; at rest where there is no camera.h5."""
+    if clip.camera is not None:
+        return read_camera(clip.camera)
+    with open_file(clip.pose, "pose") as file:
+        return CameraMotion.still(len(file["valid"]))
 
 
 def read_windows(path: Path) -> Windows:

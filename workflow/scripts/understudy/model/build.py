@@ -12,6 +12,7 @@ from typing import Any
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
+from torch import Tensor
 
 from understudy.dataset.batch import FrameTruth, SemanticMap
 from understudy.errors import TrainingError
@@ -42,11 +43,22 @@ def start_generator(frames: Frames, settings: ModelSettings, seed: int) -> Gener
         return KINDS[settings.generator].start(frames, settings)
 
 
-def grow_generator(generator: Generator, truths: Sequence[FrameTruth], seed: int) -> Generator:
-    """Make a generator for the greater height of `truths` that starts with the picture of `generator`."""
+def grow_generator(
+    generator: Generator, truths: Sequence[FrameTruth], seed: int, cameras: Tensor | None = None
+) -> Generator:
+    """Make a generator for the greater height of `truths` that starts with the picture of `generator`.
+
+    Args:
+        generator: of the stage before.
+        truths: training frames, B = 1 each, spread over the footage.
+        seed: of what is new.
+        cameras: (T, 3, 3), of their maps; None stands still.
+    """
+    if cameras is None:
+        cameras = torch.eye(3).expand(len(truths), 3, 3)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        return KINDS[generator.settings.generator].grow(generator, truths)
+        return KINDS[generator.settings.generator].grow(generator, truths, cameras)
 
 
 def add_face(generator: Generator, width: int, seed: int) -> Generator:

@@ -126,8 +126,8 @@ class Generator(ABC, nn.Module):
         """
         return self(maps, past), {}
 
-    def steadiness(self) -> Tensor | None:
-        """Return how far each pixel can be known from the maps (1, 1, H, W), 0..1; losses count it so. None is 1."""
+    def steadiness(self, semantic: SemanticMap) -> Tensor | None:
+        """Return how far each pixel can be known from a map (B or 1, 1, H, W), 0..1; losses count it so. None is 1."""
         return None
 
     @abstractmethod

@@ -67,9 +67,9 @@ class Faced(Generator):
         drawn, terms = self.body.teach(maps, past, truth, before)
         return self._with_face(drawn, maps[-1]), terms
 
-    def steadiness(self) -> Tensor | None:
-        """Return how far each pixel can be known from the maps (see `Generator`)."""
-        return self.body.steadiness()
+    def steadiness(self, semantic: SemanticMap) -> Tensor | None:
+        """Return how far each pixel can be known from a map (see `Generator`)."""
+        return self.body.steadiness(semantic)
 
     def learning_groups(self) -> dict[str, list[nn.Parameter]]:
         """Sort the parameters by how fast they learn."""

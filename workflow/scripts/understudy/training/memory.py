@@ -179,7 +179,8 @@ def _kept(team: Team, batch: ClipBatch, weights: LossSettings, judged: bool) -> 
         with team.autocast():
             drawn, terms = team.generator.teach(batch.maps[place - CONTEXT :], past, batch.truth[place], None)
         rolled = RolledFrame(place, drawn, real[-2], own=True, cut=True, terms=terms)
-        held = list(frame_terms(rolled, batch, weights, team.generator.steadiness(), team.perceive).values())
+        steadiness = team.generator.steadiness(batch.maps[place])
+        held = list(frame_terms(rolled, batch, weights, steadiness, team.perceive).values())
         frame = total()
         if judged:
             with team.autocast():

@@ -362,8 +362,10 @@ def _make_body(job: Job, footage: Footage) -> Generator:
     if size == wanted:
         return generator
     try:
-        truths = [truth for _, truth in footage.spread(START_FRAMES)]  # maps are not kept, they would fill the memory
-        return grow_generator(generator, truths, job.training.seed)
+        # of the maps the cameras alone are kept: they would fill the memory
+        frames = [(semantic.camera, truth) for semantic, truth in footage.spread(START_FRAMES)]
+        cameras, truths = zip(*frames, strict=True)
+        return grow_generator(generator, truths, job.training.seed, torch.cat(cameras))
     except ValueError as mismatch:
         raise TrainingError(
             f"Stage '{job.stage.name}' is {wanted[0]} x {wanted[1]} px, the stage before {size[0]} x {size[1]}; "

@@ -190,7 +190,8 @@ def learn_from(
     judge_losses: list[Tensor] = []
     sums: dict[str, Tensor] = {}
     for rolled in roll_out(team, batch, start, moment.backpropagate):
-        terms = frame_terms(rolled, batch, weights, team.generator.steadiness(), team.perceive)
+        steadiness = team.generator.steadiness(batch.maps[rolled.place])
+        terms = frame_terms(rolled, batch, weights, steadiness, team.perceive)
         history.append(rolled.drawn.final.clamp(-1, 1))
         if moment.judged and rolled.place in team.judges.places(len(batch.maps)):
             with team.autocast():
@@ -268,7 +269,7 @@ def frame_terms(
 ) -> dict[str, Tensor]:
     """Compute the terms of one frame that need no judge, unweighted; those of weight 0 are left out.
 
-    Pixels count by `steadiness` (1, 1, H, W): what no map can tell, such as captions, is not learnt by heart.
+    Pixels count by `steadiness` (B or 1, 1, H, W): what no map can tell, such as captions, is not learnt by heart.
     `perceive` is the team's perceptual distance; it counts all pixels alike.
     """
     drawn, truth, before = rolled.drawn, batch.truth[rolled.place], batch.truth[rolled.place - 1].picture

@@ -5,6 +5,7 @@ Source: Thies, Zollhoefer, Niessner, Deferred Neural Rendering, 2019; Shysheya e
 """
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from typing import Any
 
 import torch
@@ -51,7 +52,7 @@ class NeuralTexture(Generator):
         self.settings = settings
         self.atlas = atlas
         self.plate = plate
-        self.height_px, self.width_px = plate.picture.shape[-2:]
+        self.height_px, self.width_px = plate.size
         latents = settings.latents
         incoming = 17 + latents  # U V 2, coverage 1, drawing 3, colour 3, plate 3, seen 1, past 3, valid 1
         pictures = 7 + min(3, latents)  # colour 3, plate 3, coverage 1, first latents
@@ -88,9 +89,9 @@ class NeuralTexture(Generator):
         drawn = self._drawn(maps[-1], offset, offset_before, past.finest[:, -1], past.valid[:, -1])
         return drawn, {"registration": term}
 
-    def steadiness(self) -> Tensor:
-        """Return how little the background changes at each pixel (1, 1, H, W), 0..1."""
-        return self.plate.steady
+    def steadiness(self, semantic: SemanticMap) -> Tensor:
+        """Return how little the background of a map changes at each pixel (B or 1, 1, H, W), 0..1."""
+        return self.plate.steadiness(semantic.camera)
 
     def learning_groups(self) -> dict[str, list[nn.Parameter]]:
         """Sort the parameters by how fast they learn."""
@@ -98,8 +99,10 @@ class NeuralTexture(Generator):
         return {"network": network, "texture": list(self.atlas.parameters()), "plate": [self.plate.picture]}
 
     def shape(self) -> dict[str, Any]:
-        """Return sizes, texels of a part, and doublings."""
-        sizes = {"height_px": self.height_px, "width_px": self.width_px}
+        """Return sizes, texels of a part, doublings, and the plate's canvas where the camera moves."""
+        sizes: dict[str, Any] = {"height_px": self.height_px, "width_px": self.width_px}
+        if self.plate.canvas is not None:
+            sizes["canvas"] = asdict(self.plate.canvas)
         return {**sizes, "texels": self.atlas.texels, "refiners": len(self.refiners)}
 
     def networks(self) -> list[nn.Module]:
@@ -119,7 +122,7 @@ class NeuralTexture(Generator):
             plate: background found at the new height; height and width are this one's times a power of two.
             texels: of the new atlas.
         """
-        height, width = plate.picture.shape[-2:]
+        height, width = plate.size
         factor = height / self.height_px
         doublings = round(factor).bit_length() - 1
         if 2**doublings != factor or width != self.width_px * factor:
@@ -144,7 +147,7 @@ class NeuralTexture(Generator):
     def _measured(self, semantic: SemanticMap, truth: FrameTruth) -> tuple[Tensor, Tensor]:
         """Measure the offset of a map (B, 2, H, W) px, and where it counts (B, 1, H, W) 0/1."""
         texture = self.atlas(semantic)
-        return measured_on_plate(texture, self.plate.picture, truth.picture, truth.matte)
+        return measured_on_plate(texture, self.plate(semantic.camera)[0], truth.picture, truth.matte)
 
     def _drawn(
         self, semantic: SemanticMap, offset: Tensor, offset_before: Tensor, before: Tensor, past_valid: Tensor
@@ -153,7 +156,7 @@ class NeuralTexture(Generator):
         offset, offset_before = offset.detach(), offset_before.detach()  # they learn from what was measured alone
         semantic = displaced(semantic, offset, offset_before)
         texture = self.atlas(semantic)
-        plate, seen = self.plate(len(before))
+        plate, seen = self.plate(semantic.camera)
         valid = past_valid * semantic.flow_valid  # (B, 1, H, W)
         moved = warp(before, semantic.flow) * valid  # (B, 3, H, W)
         pictures = torch.cat([texture.colour, plate, texture.coverage, texture.latent[:, :3]], dim=1)  # for full size

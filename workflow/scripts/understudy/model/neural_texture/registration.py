@@ -82,7 +82,7 @@ def displaced(semantic: SemanticMap, offset: Tensor, offset_before: Tensor) -> S
     valid = (share > 0.5).float()
     there = offset + warp(semantic.flow * semantic.flow_valid, offset) / share.clamp_min(0.5)  # in the map before
     drawing, flow = warp(semantic.drawing, offset), (there - warp(offset_before, there)) * valid
-    return SemanticMap(part, uv, drawing, flow, valid, semantic.boxes)
+    return SemanticMap(part, uv, drawing, flow, valid, semantic.boxes, semantic.camera)
 
 
 def measured_offset(rendered: Tensor, real: Tensor, near: Tensor) -> Tensor:
@@ -114,7 +114,7 @@ def measured_on_plate(texture: Texture, plate: Tensor, real: Tensor, matte: Tens
 
     Args:
         texture: seen through the map.
-        plate: (1, 3, H, W) float, -1..1.
+        plate: (B or 1, 3, H, W) float, -1..1.
         real: (B, 3, H, W) float, -1..1, the footage.
         matte: (B, 1, H, W) float, 0..1, the person in it.
 

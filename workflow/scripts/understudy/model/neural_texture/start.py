@@ -8,6 +8,7 @@ import torch
 
 from understudy.dataset.batch import FrameTruth, SemanticMap
 from understudy.model.neural_texture.atlas import Atlas, unproject
+from understudy.model.neural_texture.canvas import Canvas
 from understudy.model.neural_texture.net import NeuralTexture
 from understudy.model.neural_texture.plate import Plate, start_plate
 from understudy.model.neural_texture.registration import displaced, measured_on_plate
@@ -22,24 +23,34 @@ Frames = Sequence[tuple[SemanticMap, FrameTruth]]
 
 def start(frames: Frames, settings: ModelSettings) -> NeuralTexture:
     """Make a generator that shows the footage's own colours before any training."""
-    plate = start_plate(*_stacked([truth for _, truth in frames]))
-    atlas = Atlas(atlas_texels(settings, plate.picture.shape[-2]), settings.latents)
+    cameras = torch.cat([semantic.camera for semantic, _ in frames])
+    plate = start_plate(*_stacked([truth for _, truth in frames]), cameras)
+    if plate.canvas is not None:
+        logger.info("the camera moves: a plate of %d x %d px for pictures of %d x %d", *_sizes(plate))
+    atlas = Atlas(atlas_texels(settings, plate.size[0]), settings.latents)
     generator = NeuralTexture(settings, atlas, plate)
     with torch.no_grad():
-        _unproject_registered(atlas, plate.start[0], frames)
+        _unproject_registered(atlas, plate, frames)
     return generator
 
 
-def grow(generator: NeuralTexture, truths: Sequence[FrameTruth]) -> NeuralTexture:
-    """Make a generator for the greater height of `truths` that starts with the picture of `generator`."""
-    plate = start_plate(*_stacked(truths))
-    return generator.grown(plate, atlas_texels(generator.settings, plate.picture.shape[-2]))
+def grow(generator: NeuralTexture, truths: Sequence[FrameTruth], cameras: torch.Tensor) -> NeuralTexture:
+    """Make a generator for the greater height of `truths`, seen by `cameras` (T, 3, 3), that starts with the picture of
+    `generator`."""
+    pictures, mattes = _stacked(truths)
+    canvas = generator.plate.canvas
+    if canvas is None:
+        plate = start_plate(pictures, mattes)
+    else:
+        plate = start_plate(pictures, mattes, cameras, canvas.scaled(pictures.shape[-2] // canvas.height))
+    return generator.grown(plate, atlas_texels(generator.settings, plate.size[0]))
 
 
 def blank(settings: ModelSettings, shape: Mapping[str, Any]) -> NeuralTexture:
     """Make a generator of given numbers (see `NeuralTexture.shape`) for the weights of a file."""
-    size = shape["height_px"], shape["width_px"]
-    plate = Plate(torch.zeros(3, *size), torch.zeros(1, *size))
+    canvas = Canvas(**shape["canvas"]) if "canvas" in shape else None
+    size = (canvas.rows, canvas.columns) if canvas else (shape["height_px"], shape["width_px"])
+    plate = Plate(torch.zeros(3, *size), torch.zeros(1, *size), canvas=canvas)
     return NeuralTexture(settings, Atlas(shape["texels"], settings.latents), plate, shape["refiners"])
 
 
@@ -48,12 +59,14 @@ def atlas_texels(settings: ModelSettings, height_px: int) -> int:
     return max(8, round(settings.texels * height_px / TEXEL_HEIGHT_PX))
 
 
-def _unproject_registered(atlas: Atlas, plate: torch.Tensor, frames: Frames) -> None:
+def _unproject_registered(atlas: Atlas, plate: Plate, frames: Frames) -> None:
     """Fill the atlas with the footage's colours; each round first moves the maps onto what the last one found."""
     shown = [(semantic, truth.picture, truth.matte) for semantic, truth in frames]
     atlas.colour.copy_(unproject(shown, atlas.texels))
     for _ in range(REGISTRATION_ROUNDS):
-        offsets = [measured_on_plate(atlas(semantic), plate[None], *truth)[0] for semantic, *truth in shown]
+        offsets = [
+            measured_on_plate(atlas(semantic), plate(semantic.camera)[0], *truth)[0] for semantic, *truth in shown
+        ]
         logger.info("maps miss the texture by %.2f px on average", _mean_length(offsets, shown))
         moved = ((displaced(one[0], by, by), *one[1:]) for one, by in zip(shown, offsets, strict=True))
         atlas.colour.copy_(unproject(moved, atlas.texels))
@@ -63,6 +76,11 @@ def _mean_length(offsets: Sequence[torch.Tensor], shown: Sequence[tuple]) -> flo
     """Mean length on the person of offsets (1, 2, H, W), pixels."""
     lengths = [float(by.norm(dim=1)[matte[:, 0] > 0.5].mean()) for by, (*_, matte) in zip(offsets, shown, strict=True)]
     return sum(lengths) / len(lengths)
+
+
+def _sizes(plate: Plate) -> tuple[int, ...]:
+    """Height and width of a plate and of the pictures that see it."""
+    return *plate.picture.shape[-2:], *plate.size
 
 
 def _stacked(truths: Sequence[FrameTruth]) -> tuple[torch.Tensor, torch.Tensor]:

@@ -3,6 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from torch import Tensor
+
 from understudy.dataset.batch import FrameTruth, SemanticMap
 from understudy.model.vid2vid.net import Vid2Vid
 from understudy.settings import ModelSettings
@@ -14,7 +16,7 @@ def start(frames: Sequence[tuple[SemanticMap, FrameTruth]], settings: ModelSetti
     return Vid2Vid(settings, height, width)
 
 
-def grow(generator: Vid2Vid, truths: Sequence[FrameTruth]) -> Vid2Vid:
+def grow(generator: Vid2Vid, truths: Sequence[FrameTruth], cameras: Tensor) -> Vid2Vid:
     """Make a generator for the greater height of `truths` that starts with the picture of `generator`."""
     return generator.grown(*truths[0].picture.shape[-2:])
 
