@@ -58,7 +58,7 @@ def test_weights_and_configurations_are_files_names_are_not(tmp_path):
         named_files("surface", section("densepose"), "ada")
 
 
-def test_content_counts_for_files_names_sizes_and_dates_for_folders(tmp_path):
+def test_content_and_names_count_dates_do_not(tmp_path):
     file, folder = tmp_path / "dump.pkl", tmp_path / "iuv"
     file.write_bytes(b"one")
     folder.mkdir()
@@ -74,6 +74,8 @@ def test_content_counts_for_files_names_sizes_and_dates_for_folders(tmp_path):
     (folder / "2.png").rename(folder / "3.png")
     renamed = file_state(folder)
     os.utime(folder / "3.png", ns=(1, 1))
+    assert file_state(folder) == renamed
+    (folder / "3.png").write_bytes(b"new")  # as long as before
     assert len({pictures, more, renamed, file_state(folder)}) == 4
 
 
