@@ -44,6 +44,17 @@ def test_paths_get_the_clips_name(tmp_path, monkeypatch):
     assert named_files("surface", SURFACE, "ada") == []
 
 
+def test_networks_of_poses_are_files(tmp_path):
+    pose, networks = deepcopy(CONFIG["pose"]), [tmp_path / "yolox.onnx", tmp_path / "rtmw.onnx"]
+    for network in networks:
+        network.touch()
+    pose["rtmw"] |= {"detector": str(networks[0]), "pose": str(networks[1])}
+    assert named_files("pose", pose | {"backend": "rtmw"}, "ada") == networks
+    pose["openpose_caffe"]["model_folder"] = str(tmp_path)
+    assert named_files("pose", pose | {"backend": "openpose_caffe"}, "ada") == [tmp_path]
+    assert named_files("pose", pose, "ada") == []
+
+
 def test_weights_and_configurations_are_files_names_are_not(tmp_path):
     weights, config = tmp_path / "model.pkl", tmp_path / "model.yaml"
     weights.touch()

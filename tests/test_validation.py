@@ -224,9 +224,18 @@ def test_nothing_depends_on_a_backend_that_is_not_chosen():
 
 
 @pytest.mark.parametrize(
-    ("pose", "gpus"), [({}, 0), ({"backend": "openpose"}, 1), ({"backend": "openpose", "openpose": {"gpu": -1}}, 0)]
+    ("pose", "gpus"),
+    [
+        ({}, 0),
+        ({"backend": "openpose"}, 1),
+        ({"backend": "openpose", "openpose": {"gpu": -1}}, 0),
+        ({"backend": "rtmw"}, 0),
+        ({"backend": "rtmw", "rtmw": {"device": "cuda"}}, 1),
+        ({"backend": "openpose_caffe", "openpose_caffe": {"device": "cuda"}}, 1),
+        ({"backend": "mediapipe", "rtmw": {"device": "cuda"}}, 0),
+    ],
 )
-def test_openpose_asks_for_a_gpu_unless_it_is_told_not_to(pose, gpus):
+def test_poses_ask_for_a_gpu_where_their_backend_uses_one(pose, gpus):
     assert load_project(changed(pose=pose), ROOT).pose_gpus() == gpus
 
 

@@ -199,6 +199,47 @@ def test_two_people_who_share_a_joint_stay_two():
     assert len(people) == 2 and people[0].count == people[1].count == 2
 
 
+def slow_people(limbs: list[Limb], peaks: list[np.ndarray]) -> list[tuple[frozenset, float]]:
+    """OpenPose's rules on plain sets of (joint, candidate)."""
+    people: list[tuple[set, float]] = []
+    for one in limbs:
+        ends = [(PAIRS[one.pair][0], one.start), (PAIRS[one.pair][1], one.end)]
+        having = [next((person for person in people if end in person[0]), None) for end in ends]
+        joints_score = sum(peaks[j][c, 2] for (j, c), person in zip(ends, having, strict=True) if person is None)
+        if having[0] is None and having[1] is None:
+            people.append((set(ends), one.score + joints_score))
+        elif having[0] is having[1]:
+            people[people.index(having[0])] = (having[0][0], having[0][1] + one.score)
+        elif None in having:
+            person, new = (having[0] or having[1]), ends[having.index(None)]
+            if new[0] not in {joint for joint, _ in person[0]}:
+                people[people.index(person)] = (person[0] | {new}, person[1] + one.score + joints_score)
+        elif not {joint for joint, _ in having[0][0]} & {joint for joint, _ in having[1][0]}:
+            people = [person for person in people if person is not having[0] and person is not having[1]]
+            people.append((having[0][0] | having[1][0], having[0][1] + having[1][1] + one.score))
+    return [(frozenset((int(joint), int(candidate)) for joint, candidate in found), score) for found, score in people]
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_assembly_agrees_with_the_slow_reading(seed):
+    random = np.random.default_rng(seed)
+    peaks = [np.column_stack([np.zeros((3, 2)), random.uniform(0.1, 1, 3)]) for _ in range(25)]
+    pairs, candidates = random.integers(0, 26, 150), random.integers(0, 3, (150, 2))
+    limbs = [
+        Limb(1 - row / 150, float(random.uniform(0.1, 1)), int(pair), int(start), int(end))
+        for row, (pair, (start, end)) in enumerate(zip(pairs, candidates, strict=True))
+    ]
+    found = [
+        (frozenset((int(joint), int(person.joints[joint])) for joint in np.flatnonzero(person.joints >= 0)), person)
+        for person in assemble(limbs, peaks)
+    ]
+    expected = dict(slow_people(limbs, peaks))
+    assert {members for members, _ in found} == set(expected) and len(found) > 3
+    for members, person in found:
+        assert person.count == len(members)
+        assert person.score == pytest.approx(expected[members])
+
+
 def test_who_is_kept():
     def person(count: int, feet: int, score: float) -> Person:
         made = Person(count=count + feet, score=score)

@@ -69,8 +69,9 @@ class Project:
 
     def pose_gpus(self) -> int:
         """Return the GPUs a pose job takes."""
-        pose = self.settings["pose"]
-        return int(pose["backend"] == "openpose" and pose["openpose"]["gpu"] >= 0)
+        backend = self.settings["pose"]["backend"]
+        chosen = self.settings["pose"].get(backend, {})
+        return int(chosen.get("device") == "cuda" or (backend == "openpose" and chosen["gpu"] >= 0))
 
     def version(self, room: str) -> int:
         return VERSIONS[room]
