@@ -8,7 +8,7 @@ from typing import Any
 ROOT = Path(__file__).parents[1]
 sys.path.append(str(ROOT / "workflow" / "scripts"))
 
-from understudy.layouts import LAYOUTS, PROGRESS, SCHEMA_VERSION  # noqa: E402
+from understudy.layouts import BODY_SHAPE, LAYOUTS, PROGRESS, SCHEMA_VERSION  # noqa: E402
 from understudy.validation import load_schema  # noqa: E402
 
 HEAD = """# Settings
@@ -33,6 +33,16 @@ y down. Every file says in its attributes its layout, schema version, producer a
 h5py reads all of it.
 """
 
+
+BODY_HEAD = """
+## A fitted body
+
+JSON in the attribute `body` of surface.h5 (of the clip) and under `shape` in the attribute `statistics` of windows.h5
+(of the performer: the mean of the clips, the relief of those that have one).
+
+| key | meaning |
+|---|---|
+"""
 
 PROGRESS_HEAD = """
 ## progress.json
@@ -86,8 +96,10 @@ def files_page() -> str:
             axes = ", ".join(str(axis) for axis in array.axes)
             meaning = f"{array.meaning}{' (optional)' if array.optional else ''}"
             lines.append(f"| `{dataset}` | {array.dtype} | {axes} | {meaning} |")
-    progress = "\n".join(f"| `{key}` | {meaning} |" for key, meaning in PROGRESS.items())
-    return FILES_HEAD + "\n".join(lines) + "\n" + PROGRESS_HEAD + progress + "\n"
+    body, progress = (
+        "\n".join(f"| `{key}` | {meaning} |" for key, meaning in keys.items()) for keys in (BODY_SHAPE, PROGRESS)
+    )
+    return FILES_HEAD + "\n".join(lines) + "\n" + BODY_HEAD + body + "\n" + PROGRESS_HEAD + progress + "\n"
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """The body fitted in closed form: exact joints come back, sizes are found, absent joints leave limbs out."""
 
-from dataclasses import replace
+from dataclasses import fields, replace
 
 import numpy as np
 import pytest
@@ -12,6 +12,7 @@ from understudy.body.raster import draw_surface, rasterise
 from understudy.body.relief import relief_points
 from understudy.body.rotation import rotation
 from understudy.body.shape import fit_shape
+from understudy.layouts import BODY_SHAPE
 
 PX_PER_M = 60.0
 SHAPE = BodyShape(px_per_m=PX_PER_M, thickness=1.0, head_px_per_m=PX_PER_M)
@@ -175,6 +176,10 @@ def test_shape_without_mattes_is_not_thickened(reaching):
 def test_shape_survives_json():
     for shape in (SHAPE, replace(SHAPE, relief=(0.01, -0.002))):
         assert BodyShape.from_json(shape.to_json()) == shape
+
+
+def test_every_size_of_a_shape_is_described():
+    assert [field.name for field in fields(BodyShape)] == list(BODY_SHAPE)
 
 
 def test_relief_moves_the_skin_and_no_joint(reaching):

@@ -74,6 +74,16 @@ PROGRESS = {
     "updated": "when this file was written, ISO 8601, UTC",
 }  # keys of progress.json and what they mean
 
+BODY_SHAPE = {
+    "px_per_m": "size of hands and feet, pixels for a metre of the rest body",
+    "thickness": "torso and limbs are so many times thicker than that",
+    "head_px_per_m": "size of the head, pixels for a metre",
+    "arms": "thickness of the arms over that of the torso",
+    "thighs": "thickness of the thighs over that of the torso",
+    "shins": "thickness of the shins over that of the torso",
+    "relief": "how far clothes and hair lie off the rest body at each point of body/relief.py, m; empty: bare",
+}  # keys of a fitted body and what they mean
+
 LAYOUTS: dict[str, dict[str, Array]] = {
     "frames": {"rgb": Array("uint8", ("T", "H", "W", 3), "upright, cropped frames, sRGB")},
     "pose": {

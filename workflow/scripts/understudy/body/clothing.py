@@ -19,7 +19,7 @@ from understudy.body.outline import border_ways, gradient, sampled, signed_dista
 from understudy.body.relief import NEIGHBOURS, Points, outward, relief_points
 from understudy.body.silhouette import body_edges, silhouette
 
-FRAMES = 24  # whose silhouettes are compared at most
+FRAMES = 32  # whose silhouettes are compared at most
 WORK_PX = 256  # at this height at most
 ROUNDS = (0.10, 0.06, 0.06)  # metres: distances beyond this count less and less, stricter in every round
 REWEIGHTED = 3  # times in every round
