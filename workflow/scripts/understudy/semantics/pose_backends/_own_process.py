@@ -49,6 +49,13 @@ class OwnProcess:
             raise self._ended() from None
         return self._answer()
 
+    @property
+    def words(self) -> str:
+        """The end of what the process wrote to both of its streams."""
+        size = os.fstat(self._words.fileno()).st_size
+        start = max(size - LAST_CHARACTERS, 0)
+        return os.pread(self._words.fileno(), LAST_CHARACTERS, start).decode(errors="replace").strip()
+
     def _answer(self) -> Any:
         try:
             answer = self._pipe.recv()
@@ -60,9 +67,7 @@ class OwnProcess:
 
     def _ended(self) -> ProcessEndedError:
         self._process.join()
-        self._words.seek(0)
-        words = self._words.read().decode(errors="replace").strip()
-        return ProcessEndedError(max(-(self._process.exitcode or 0), 0), words[-LAST_CHARACTERS:])
+        return ProcessEndedError(max(-(self._process.exitcode or 0), 0), self.words)
 
 
 def _serve(start: Callable[[], tuple[Callable[[Any], Any], Any]], pipe: Connection, words: int) -> None:

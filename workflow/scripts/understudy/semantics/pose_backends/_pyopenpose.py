@@ -49,9 +49,8 @@ class PyOpenPose:
 
     def __call__(self, picture: np.ndarray) -> list[OpenPosePerson]:
         """Find everyone in a picture (H, W, 3) uint8 RGB; points in OpenPose's pixels of it, people in any order."""
-        pixels = np.ascontiguousarray(
-            picture[..., ::-1]
-        )  # BGR; kept until the call returns, for OpenPose copies nothing
+        # BGR without gaps, and kept until the call returns: OpenPose takes the address and copies nothing.
+        pixels = np.ascontiguousarray(picture[..., ::-1])
         datum = self._op.Datum()
         datum.cvInputData = pixels
         try:
@@ -59,9 +58,7 @@ class PyOpenPose:
         except RuntimeError as wrong:
             raise BackendError(f"OpenPose failed: {_shortened(wrong)}; {advice(str(wrong))}") from wrong
         if popped is False:  # None up to 1.6, a truth value since
-            raise BackendError(
-                "OpenPose has stopped and takes no more pictures; what it wrote stands above: mend that and run again."
-            )
+            raise BackendError(f"OpenPose has stopped and takes no more pictures; {advice('')}")
         return read_people(datum)
 
 
@@ -149,8 +146,7 @@ def _read(field: Any, shape: tuple[int, int]) -> np.ndarray | None:
             f"OpenPose gave points of shape {field.shape}, expected one row of {shape} for each person; its networks "
             f"in pose.openpose.model_folder are of another layout: take BODY_25, face and hand."
         )
-    points = np.array(field, np.float64)
-    return np.where(points[..., 2:] > 0, points, 0)
+    return np.array(field, np.float64)
 
 
 def _for_everyone(points: np.ndarray | None, count: int, shape: tuple[int, int]) -> np.ndarray:

@@ -31,7 +31,10 @@ class Backend:
             yield self.detect(picture)
 
     def detect(self, picture: np.ndarray) -> Sequence[FramePose]:
-        people: list[OpenPosePerson] = self._guarded(lambda: self._people(picture))
+        try:
+            people: list[OpenPosePerson] = self._guarded(lambda: self._people(picture))
+        except BackendError as wrong:
+            raise BackendError(f"{wrong} OpenPose wrote at last: {self._people.words or 'nothing'}") from wrong
         poses = (person.in_our_pixels().pose(*picture.shape[:2], self.settings.min_score) for person in people)
         return [pose for pose in poses if pose is not None]
 
@@ -44,7 +47,4 @@ class Backend:
         try:
             return act()
         except ProcessEndedError as ended:
-            raise BackendError(
-                f"OpenPose ended its process by signal {ended.signal}; {advice(ended.words)} It wrote at last: "
-                f"{ended.words or 'nothing'}"
-            ) from ended
+            raise BackendError(f"OpenPose ended its process by signal {ended.signal}; {advice(ended.words)}") from ended
