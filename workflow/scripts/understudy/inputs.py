@@ -15,7 +15,12 @@ from understudy.job import file_digest
 
 # Section of the settings, backend -> its keys that name files. A key's backend has a section of its own name there.
 _NAMED = {
-    "pose": {"openpose_caffe": ("model_folder",), "openpose_json": ("path",), "rtmw": ("detector", "pose")},
+    "pose": {
+        "openpose": ("model_folder",),
+        "openpose_caffe": ("model_folder",),
+        "openpose_json": ("path",),
+        "rtmw": ("detector", "pose"),
+    },
     "surface": {"densepose": ("config", "weights"), "densepose_dump": ("path",)},
 }
 _CONFIG_ENDINGS = (".yaml", ".yml")
