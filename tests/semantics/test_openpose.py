@@ -1,7 +1,9 @@
 """pyopenpose in every version, through doubles that behave as each does; what is said where something is missing."""
 
+import signal
 import subprocess
 import sys
+import time
 from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
@@ -305,3 +307,19 @@ def test_errors_and_ends_come_over_from_an_own_process():
 
 def test_section_is_complete():
     assert isinstance(from_params(OpenposeSettings, pose_settings("openpose").openpose.__dict__), OpenposeSettings)
+
+
+def test_the_own_process_ends_when_the_job_is_killed():
+    code = (
+        "import os\nfrom understudy.semantics.pose_backends._own_process import OwnProcess\n"
+        "process = OwnProcess(lambda: (str, os.getpid()))\n"
+        "print(process.greeting, flush=True)\nos.kill(os.getpid(), 9)"
+    )
+    scripts = Path(__file__).parents[2] / "workflow" / "scripts"
+    made = subprocess.run([sys.executable, "-c", code], cwd=scripts, stdout=subprocess.PIPE, text=True)
+    assert made.returncode == -signal.SIGKILL
+    deadline = time.monotonic() + 20
+    status = Path(f"/proc/{int(made.stdout)}/status")
+    while status.exists() and "State:\tZ" not in status.read_text():  # Z: ended, and nobody has asked how
+        assert time.monotonic() < deadline, "it waits for a job that is gone"
+        time.sleep(0.05)

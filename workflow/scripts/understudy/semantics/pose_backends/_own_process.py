@@ -37,7 +37,7 @@ class OwnProcess:
         fork = multiprocessing.get_context("fork")  # a fresh interpreter would run the job's script once more
         self._pipe, theirs = fork.Pipe()
         self._words = tempfile.TemporaryFile()  # noqa: SIM115, it lives as long as the process
-        self._process = fork.Process(target=_serve, args=(start, theirs, self._words.fileno()), daemon=True)
+        self._process = fork.Process(target=_serve, args=(start, theirs, self._pipe, self._words.fileno()), daemon=True)
         self._process.start()
         theirs.close()
         self.greeting = self._answer()
@@ -70,8 +70,11 @@ class OwnProcess:
         return ProcessEndedError(max(-(self._process.exitcode or 0), 0), self.words)
 
 
-def _serve(start: Callable[[], tuple[Callable[[Any], Any], Any]], pipe: Connection, words: int) -> None:
+def _serve(
+    start: Callable[[], tuple[Callable[[Any], Any], Any]], pipe: Connection, other_end: Connection, words: int
+) -> None:
     """Answer every item until the pipe is closed; everything written goes to the file `words`."""
+    other_end.close()  # a fork has it too, and would hold the pipe open when the job is killed
     os.dup2(words, 1)
     os.dup2(words, 2)
     try:
