@@ -23,7 +23,7 @@ resource_scopes:
 
 
 wildcard_constraints:
-    clip="[A-Za-z0-9_-]+",
+    clip="[A-Za-z0-9_-]+(/whole)?",
     driving="[A-Za-z0-9_-]+",
     performer="[A-Za-z0-9_-]+",
     stage="s[0-9]+t[0-9]+",
@@ -33,6 +33,7 @@ localrules:
     all,
     overlays,
     openpose_json,
+    people,
 
 
 rule all:
@@ -53,3 +54,9 @@ rule openpose_json:
     """Poses of every clip in use, one folder each, as OpenPose would have written them."""
     input:
         exported_keypoints,
+
+
+rule people:
+    """The people in each clip in use, with their numbers, to choose one in the clip table."""
+    input:
+        people_sheets,

@@ -20,7 +20,9 @@ sys.path.append(str(ROOT / "workflow" / "scripts"))
 
 from understudy.clips import Clip  # noqa: E402
 from understudy.flow.estimate import estimate_flow  # noqa: E402
+from understudy.semantics.choice import Choice  # noqa: E402
 from understudy.semantics.locate import locate_person  # noqa: E402
+from understudy.semantics.people import find_people  # noqa: E402
 from understudy.semantics.pose import estimate_pose  # noqa: E402
 from understudy.semantics.surface import estimate_surface  # noqa: E402
 from understudy.settings import DecodeSettings, FlowSettings, PoseSettings, SurfaceSettings, from_params  # noqa: E402
@@ -42,9 +44,10 @@ def main(video: Path) -> None:
         folder = Path(name)
         frames = folder / "frames.h5"
         steps: dict[str, Callable[[], None]] = {
-            "locate": lambda: locate_person(video, folder / "crop.json", clip, pose, decode),
+            "locate": lambda: locate_person(video, folder / "crop.json", clip, Choice("largest"), pose, decode),
             "decode": lambda: decode_clip(video, folder / "crop.json", frames, folder / "sound.mka", clip, decode),
-            "pose": lambda: estimate_pose(frames, folder / "pose.h5", pose),
+            "people": lambda: find_people(frames, folder / "people.h5", pose),
+            "pose": lambda: estimate_pose(frames, folder / "people.h5", folder / "pose.h5", Choice("largest"), pose),
             "surface": lambda: estimate_surface(frames, folder / "pose.h5", folder / "surface.h5", surface),
             "flow": lambda: estimate_flow(frames, folder / "flow.h5", flow),
         }

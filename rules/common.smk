@@ -48,6 +48,59 @@ def pose_gpus(wildcards):
     return project.pose_gpus()
 
 
+def people_pose(wildcards):
+    """Return what of the pose section decides who is found in a clip."""
+    return project.people_pose(wildcards.clip)
+
+
+def chosen_person(wildcards):
+    return project.clip_row(wildcards.clip)["person"]
+
+
+def whole_picture(wildcards):
+    """Return frames and people of the whole picture, where the person to crop to is chosen among them."""
+    if not project.chooses_in_whole(wildcards.clip):
+        return []
+    folder = f"results/clips/{project.people_of(wildcards.clip)}"
+    return [f"{folder}/frames.h5", f"{folder}/people.h5"]
+
+
+def people_sheet(wildcards):
+    """Return the contact sheet, where a person is chosen by it."""
+    if not project.chooses(wildcards.clip):
+        return []
+    return [f"results/clips/{wildcards.clip}/people.png"]
+
+
+def sheet_frames(wildcards):
+    return f"results/clips/{project.people_of(wildcards.clip)}/frames.h5"
+
+
+def sheet_people(wildcards):
+    return f"results/clips/{project.people_of(wildcards.clip)}/people.h5"
+
+
+def own_numbers(wildcards):
+    """Return whether the clip table's numbers are those of the clip's own people, not of the whole picture's."""
+    return project.people_of(wildcards.clip) == wildcards.clip
+
+
+def people_sheets(wildcards):
+    return [f"results/clips/{clip}/people.png" for clip in project.clips_in_use()]
+
+
+def decode_of(wildcards):
+    return project.decode_of(wildcards.clip)
+
+
+def located_row(wildcards):
+    return project.located_row(wildcards.clip)
+
+
+def decoded_row(wildcards):
+    return project.decoded_row(wildcards.clip)
+
+
 def version(room):
     """Return a room's version; raised when the meaning of its output changes."""
     return project.version(room)
@@ -74,10 +127,6 @@ def surface_state(wildcards):
 
 def surface_gpus(wildcards):
     return project.surface_gpus()
-
-
-def clip_row(wildcards):
-    return project.clip_row(wildcards.clip)
 
 
 def source_video(wildcards):

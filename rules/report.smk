@@ -3,6 +3,7 @@ rule draw_overlay:
     input:
         frames="results/clips/{clip}/frames.h5",
         pose="results/clips/{clip}/pose.h5",
+        people="results/clips/{clip}/people.h5",
         surface="results/clips/{clip}/surface.h5",
         flow="results/clips/{clip}/flow.h5",
     output:
@@ -16,6 +17,26 @@ rule draw_overlay:
         "../envs/report.yaml"
     params:
         crf=rendering_crf(),
+        numbers=own_numbers,
         version=version("report"),
     script:
         "../workflow/scripts/draw_overlay.py"
+
+
+rule draw_people:
+    """Show the people a clip's `person` can name: a row of crops for each track, with its number and span."""
+    input:
+        frames=sheet_frames,
+        people=sheet_people,
+    output:
+        sheet="results/clips/{clip}/people.png",
+    log:
+        "results/logs/draw_people/{clip}.log",
+    benchmark:
+        "results/benchmarks/draw_people/{clip}.tsv"
+    conda:
+        "../envs/report.yaml"
+    params:
+        version=version("report"),
+    script:
+        "../workflow/scripts/draw_people.py"

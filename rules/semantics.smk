@@ -2,6 +2,8 @@ rule locate_person:
     """Find where in the picture the person moves, so that the frames can be cropped to them."""
     input:
         video=source_video,
+        whole=whole_picture,
+        sheet=people_sheet,
     output:
         crop="results/clips/{clip}/crop.json",
     log:
@@ -13,7 +15,7 @@ rule locate_person:
     resources:
         gpu=pose_gpus,
     params:
-        clip=clip_row,
+        clip=located_row,
         pose=single_picture_pose(),
         decode=section("decode"),
         version=version("semantics"),
@@ -21,17 +23,17 @@ rule locate_person:
         "../workflow/scripts/locate_person.py"
 
 
-rule estimate_pose:
-    """Estimate body joints, face landmarks and hands of every frame."""
+rule find_people:
+    """Estimate body joints, face landmarks and hands of everyone in every frame, and who is who over time."""
     input:
         frames="results/clips/{clip}/frames.h5",
         files=pose_files,
     output:
-        pose="results/clips/{clip}/pose.h5",
+        people="results/clips/{clip}/people.h5",
     log:
-        "results/logs/estimate_pose/{clip}.log",
+        "results/logs/find_people/{clip}.log",
     benchmark:
-        "results/benchmarks/estimate_pose/{clip}.tsv"
+        "results/benchmarks/find_people/{clip}.tsv"
     conda:
         environment("pose", "pose")
     threads: 1
@@ -40,8 +42,35 @@ rule estimate_pose:
         mem_mb=4000,
         runtime=240,
     params:
-        settings=pose_section,
+        settings=people_pose,
         files=pose_state,
+        version=version("semantics"),
+    script:
+        "../workflow/scripts/find_people.py"
+
+
+rule estimate_pose:
+    """Follow the chosen person: their joints, face landmarks and hands, smoothed over time."""
+    input:
+        frames="results/clips/{clip}/frames.h5",
+        people="results/clips/{clip}/people.h5",
+        whole=whole_picture,
+        sheet=people_sheet,
+    output:
+        pose="results/clips/{clip}/pose.h5",
+    log:
+        "results/logs/estimate_pose/{clip}.log",
+    benchmark:
+        "results/benchmarks/estimate_pose/{clip}.tsv"
+    conda:
+        "../envs/people.yaml"
+    threads: 1
+    resources:
+        mem_mb=4000,
+        runtime=240,
+    params:
+        person=chosen_person,
+        settings=pose_section,
         version=version("semantics"),
     script:
         "../workflow/scripts/estimate_pose.py"

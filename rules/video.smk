@@ -13,8 +13,8 @@ rule decode_clip:
     conda:
         environment("video", "decode")
     params:
-        clip=clip_row,
-        settings=section("decode"),
+        clip=decoded_row,
+        settings=decode_of,
         version=version("video"),
     script:
         "../workflow/scripts/decode_clip.py"

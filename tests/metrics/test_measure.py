@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from defaults import pose_settings, surface_settings
+from posing import make_pose
 from understudy.clips import Clip
 from understudy.dataset.reader import Footage
 from understudy.dataset.windows import index_windows
@@ -20,7 +21,6 @@ from understudy.layouts import create, open_file
 from understudy.metrics.measure import measure_performer, measure_transfer
 from understudy.model.build import save_generator, start_generator
 from understudy.rendering.driver import fit_driving
-from understudy.semantics.pose import estimate_pose
 from understudy.semantics.surface import estimate_surface
 from understudy.settings import (
     DatasetSettings,
@@ -70,7 +70,7 @@ def performance(tmp_path_factory) -> Performance:
     frames = ingest(folder / "clip")
     pose, surface, flow = (frames.with_name(f"{name}.h5") for name in ("pose", "surface", "flow"))
     windows, driving = folder / "windows.h5", folder / "driving.h5"
-    estimate_pose(frames, pose, pose_settings("truth", smooth_frames=1))
+    make_pose(frames, pose, pose_settings("truth", smooth_frames=1))
     estimate_surface(frames, pose, surface, surface_settings("truth"))
     estimate_flow(frames, flow, FlowSettings("dis", "medium", (1,), 0.7))
     index_windows([frames], [pose], [surface], [flow], windows, DatasetSettings(0.2, 4, "both"))

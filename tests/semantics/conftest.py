@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from defaults import pose_settings
+from posing import make_pose
 from understudy.body.figure import TO_CAMERA
 from understudy.body.model import Body
 from understudy.clips import Clip
-from understudy.semantics.pose import estimate_pose
 from understudy.settings import DecodeSettings, SyntheticSettings
 from understudy.synthetic.clip import synthesize_clip
 from understudy.video.decode import decode_clip
@@ -66,7 +66,7 @@ def tiny_clip(tmp_path_factory: pytest.TempPathFactory) -> SyntheticClip:
 def tiny_pose(tiny_clip: SyntheticClip) -> Path:
     """Exact poses of the tiny clip."""
     pose = tiny_clip.folder / "pose_truth.h5"
-    estimate_pose(tiny_clip.frames, pose, pose_settings("truth", smooth_frames=1, gap_frames=0))
+    make_pose(tiny_clip.frames, pose, pose_settings("truth", smooth_frames=1, gap_frames=0))
     return pose
 
 

@@ -13,10 +13,10 @@ import torch
 from defaults import pose_settings, surface_settings
 from densepose_double import install_structures
 from densepose_files import chart_result, entries, png_text, true_maps, write_dump, write_pictures, write_video
+from posing import make_pose
 from understudy.clips import Clip
 from understudy.errors import BackendError
 from understudy.layouts import open_file
-from understudy.semantics.pose import estimate_pose
 from understudy.semantics.surface import estimate_surface
 from understudy.semantics.surface_backends.densepose_dump import Backend
 from understudy.semantics.truth import open_truth
@@ -149,7 +149,7 @@ def test_maps_follow_crop_scale_span_and_rate(tiny_clip, maps, tmp_path):
     row = Clip("part", str(tiny_clip.video), 0.1, 0, "largest", "16,8,64,80")
     files = tmp_path / "frames.h5", tmp_path / "sound.mka"
     decode_clip(tiny_clip.video, tmp_path / "crop.json", *files, row, DecodeSettings("pyav", 128, 6, 0.08))
-    estimate_pose(files[0], tmp_path / "pose.h5", pose_settings("truth", smooth_frames=1, gap_frames=0))
+    make_pose(files[0], tmp_path / "pose.h5", pose_settings("truth", smooth_frames=1, gap_frames=0))
     folder = write_pictures(tmp_path / "iuv", maps)
     found = surfaces(files[0], tmp_path / "pose.h5", settings(folder))
     with Frames(files[0]) as frames, open_truth(frames) as truth:

@@ -10,6 +10,7 @@ from filming import write_video
 from understudy.clips import Clip
 from understudy.errors import FootageError
 from understudy.layouts import open_file
+from understudy.semantics.choice import Choice
 from understudy.semantics.locate import boxes_of_one, locate_person, rectangle_round
 from understudy.settings import DecodeSettings, SyntheticSettings
 from understudy.synthetic.clip import synthesize_clip
@@ -29,7 +30,7 @@ def wide(tmp_path_factory):
 
 def located(video, tmp_path, crop: str) -> dict[str, float]:
     clip = Clip("clip", str(video), 0, 0, "largest", crop)
-    locate_person(video, tmp_path / "crop.json", clip, POSE, DECODE)
+    locate_person(video, tmp_path / "crop.json", clip, Choice("largest"), POSE, DECODE)
     return json.loads((tmp_path / "crop.json").read_text())
 
 

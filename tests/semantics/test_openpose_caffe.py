@@ -10,10 +10,11 @@ from caffe_models import CaffeModel, colour_model, planted_model, random_model, 
 from contracts import check_pose_backend
 from defaults import pose_settings
 from planted_people import plant, standing_body
+from posing import make_pose
 from understudy.backends import load_backend
 from understudy.errors import BackendError
 from understudy.layouts import open_file
-from understudy.semantics.pose import BACKENDS, estimate_pose
+from understudy.semantics.people import BACKENDS
 from understudy.semantics.pose_backends._caffe_network import BODY, FACE, HAND, OUTPUT, Network
 from understudy.semantics.pose_backends._cutouts import face_square
 from understudy.video.frames import Frames
@@ -131,7 +132,7 @@ def test_random_weights_give_what_torch_gives(tmp_path):
 def test_estimate_pose_writes_the_clip(models, tiny_clip, tmp_path):
     plant_people(models, standing_body(300, 180, 345)[None], (368, 368))
     pose = tmp_path / "pose.h5"
-    estimate_pose(tiny_clip.frames, pose, settings(models))
+    make_pose(tiny_clip.frames, pose, settings(models))
     with open_file(pose, "pose") as found:
         assert found["valid"][:].all()
 

@@ -11,6 +11,7 @@ import pytest
 from contracts import check_pose_backend
 from defaults import pose_settings
 from filming import Take, barcode, write_video
+from posing import make_pose
 from understudy.backends import load_backend
 from understudy.clips import Clip
 from understudy.errors import BackendError
@@ -18,8 +19,8 @@ from understudy.layouts import open_file
 from understudy.semantics.openpose_export import export_openpose_json
 from understudy.semantics.openpose_files import file_name, numbered_files, people_text, read_people
 from understudy.semantics.openpose_layout import OpenPosePerson
+from understudy.semantics.people import BACKENDS
 from understudy.semantics.places import to_source
-from understudy.semantics.pose import BACKENDS, estimate_pose
 from understudy.settings import DecodeSettings, PoseSettings
 from understudy.video.decode import decode_clip
 from understudy.video.frames import Frames
@@ -106,7 +107,7 @@ def test_gaps_are_pictures_without_a_person(decoded, tmp_path):
     found = numbers_found(decoded(), folder)
     assert [number for number, place in enumerate(found) if place == -1] == [3, 4, 7, 20]
     pose = tmp_path / "pose.h5"
-    estimate_pose(tmp_path / "frames.h5", pose, settings(folder))
+    make_pose(tmp_path / "frames.h5", pose, settings(folder))
     with open_file(pose, "pose") as file:
         assert file["valid"][:].all(), "short gaps are bridged"
 
@@ -190,9 +191,9 @@ def test_poses_go_out_and_come_back(span, decoded, tmp_path):
     folder = write_folder(tmp_path / "files", range(PICTURES), people=1)
     raw = {"smooth_frames": 1, "gap_frames": 0, "min_score": 0.0}
     frames = decoded(**span)
-    estimate_pose(frames, tmp_path / "pose.h5", settings(folder, **raw))
+    make_pose(frames, tmp_path / "pose.h5", settings(folder, **raw))
     export_openpose_json(frames, tmp_path / "pose.h5", tmp_path / "exported", "dance")
-    estimate_pose(frames, tmp_path / "again.h5", settings(tmp_path / "exported", **raw))
+    make_pose(frames, tmp_path / "again.h5", settings(tmp_path / "exported", **raw))
     with open_file(tmp_path / "pose.h5", "pose") as one, open_file(tmp_path / "again.h5", "pose") as other:
         for name in ("body", "face", "hands", "valid"):
             np.testing.assert_allclose(other[name][:], one[name][:], atol=0.01, err_msg=name)
@@ -205,7 +206,7 @@ def test_exported_files_are_those_of_the_source(decoded, tmp_path):
     """Numbers and pixels of the source, nobody where nobody is; an older folder gives way."""
     folder = write_folder(tmp_path / "files", [number for number in range(PICTURES) if number not in range(8, 12)])
     frames = decoded(start_s=0.2, end_s=0.6)
-    estimate_pose(frames, tmp_path / "pose.h5", settings(folder, smooth_frames=1, gap_frames=2))
+    make_pose(frames, tmp_path / "pose.h5", settings(folder, smooth_frames=1, gap_frames=2))
     (tmp_path / "exported").mkdir()
     (tmp_path / "exported" / "older.json").touch()
     export_openpose_json(frames, tmp_path / "pose.h5", tmp_path / "exported", "ada")

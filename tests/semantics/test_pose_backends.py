@@ -8,10 +8,11 @@ import pytest
 
 from contracts import check_pose_backend
 from defaults import pose_settings
+from posing import make_pose
 from understudy.backends import list_backends, load_backend
 from understudy.errors import BackendError, FootageError
 from understudy.layouts import create, open_file
-from understudy.semantics.pose import BACKENDS, estimate_pose
+from understudy.semantics.people import BACKENDS
 from understudy.video.frames import Frames
 
 NEEDS_MORE = {
@@ -45,7 +46,7 @@ def test_the_largest_of_a_frame_is_taken(tiny_clip, tmp_path, monkeypatch):
             yield (pose, small) if number % 2 else (small, pose)
 
     monkeypatch.setattr(backend, "__call__", crowd)
-    estimate_pose(tiny_clip.frames, tmp_path / "pose.h5", pose_settings("truth"))
+    make_pose(tiny_clip.frames, tmp_path / "pose.h5", pose_settings("truth"))
     with open_file(tmp_path / "pose.h5", "pose") as found, open_file(tiny_clip.folder / "truth.h5", "truth") as truth:
         np.testing.assert_allclose(found["body"][:], truth["body"][:], atol=1e-3)
 
@@ -54,7 +55,7 @@ def test_the_largest_of_a_frame_is_taken(tiny_clip, tmp_path, monkeypatch):
 def test_embedded_estimator_meets_the_truth(synthetic_clip):
     """PCK at 5 % of the body's height 0.99, median error under 1.2 %, matte IoU 0.95, no row lost."""
     pose = synthetic_clip.folder / "pose.h5"
-    estimate_pose(synthetic_clip.frames, pose, pose_settings("mediapipe"))
+    make_pose(synthetic_clip.frames, pose, pose_settings("mediapipe"))
     with open_file(pose, "pose") as found, open_file(synthetic_clip.folder / "truth.h5", "truth") as truth:
         assert found["valid"][:].all()
         assert len(found["valid"]) == 24
@@ -77,7 +78,7 @@ def test_smoothing_calms_without_delay(synthetic_clip, tmp_path):
     with open_file(synthetic_clip.folder / "truth.h5", "truth") as truth:
         exact = truth["body"][..., :2]
     for window in (1, 7):
-        estimate_pose(synthetic_clip.frames, tmp_path / "pose.h5", pose_settings("mediapipe", smooth_frames=window))
+        make_pose(synthetic_clip.frames, tmp_path / "pose.h5", pose_settings("mediapipe", smooth_frames=window))
         with h5py.File(tmp_path / "pose.h5") as file:
             offset = file["body"][..., :2] - exact
         trembling.append(np.median(np.abs(np.diff(offset, n=2, axis=0))))
@@ -87,7 +88,7 @@ def test_smoothing_calms_without_delay(synthetic_clip, tmp_path):
 
 
 def test_truth_is_the_truth(tiny_clip, tmp_path):
-    estimate_pose(tiny_clip.frames, tmp_path / "pose.h5", pose_settings("truth", smooth_frames=1, gap_frames=0))
+    make_pose(tiny_clip.frames, tmp_path / "pose.h5", pose_settings("truth", smooth_frames=1, gap_frames=0))
     with open_file(tmp_path / "pose.h5", "pose") as found, open_file(tiny_clip.folder / "truth.h5", "truth") as truth:
         for name in ("body", "face", "hands", "body_z", "matte"):
             np.testing.assert_allclose(found[name][:], truth[name][:], atol=1e-3)
@@ -99,7 +100,7 @@ def test_a_clip_without_a_person_is_refused_with_advice(tmp_path):
         writer.extend(rgb=np.full((3, 64, 64, 3), 90, np.uint8))
         writer.attributes({"rate_numerator": 25, "rate_denominator": 1, "source": "wall.mp4"})
     with pytest.raises(FootageError, match=r"Nobody is found in any of the 3 frames .* clip table"):
-        estimate_pose(frames, tmp_path / "pose.h5", pose_settings("mediapipe"))
+        make_pose(frames, tmp_path / "pose.h5", pose_settings("mediapipe"))
     assert not (tmp_path / "pose.h5").exists()
 
 
@@ -109,4 +110,4 @@ def test_truth_of_filmed_footage_is_refused(tmp_path):
         writer.extend(rgb=np.zeros((2, 32, 32, 3), np.uint8))
         writer.attributes({"rate_numerator": 25, "rate_denominator": 1, "source": str(tmp_path / "filmed.mp4")})
     with pytest.raises(BackendError, match="only synthetic clips have one"):
-        estimate_pose(frames, tmp_path / "pose.h5", pose_settings("truth"))
+        make_pose(frames, tmp_path / "pose.h5", pose_settings("truth"))

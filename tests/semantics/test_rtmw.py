@@ -12,7 +12,7 @@ from understudy.backends import load_backend
 from understudy.errors import BackendError
 from understudy.job import file_digest
 from understudy.semantics.joints import BODY, BODY_25, RIGHT_PUPIL
-from understudy.semantics.pose import BACKENDS
+from understudy.semantics.people import BACKENDS
 from understudy.semantics.pose_backends._simcc import cut, decode, region_round
 from understudy.semantics.pose_backends._wholebody import COCO, map_points
 from understudy.semantics.pose_backends._yolox import decode_grid, letterbox, suppress

@@ -11,11 +11,11 @@ import densepose_double
 from defaults import pose_settings, surface_settings
 from densepose_double import Person
 from densepose_files import true_maps, write_pictures
+from posing import make_pose
 from understudy.backends import list_backends, load_backend
 from understudy.body.fit import BodyShape
 from understudy.errors import BackendError, LayoutError
 from understudy.layouts import describe, open_file
-from understudy.semantics.pose import estimate_pose
 from understudy.semantics.surface import BACKENDS, check_surface, estimate_surface
 from understudy.video.frames import Frames
 
@@ -81,7 +81,7 @@ def test_frames_without_a_person_are_rows_without_a_surface(name, prepared, tiny
 
 def test_clothes_and_hair_fill_the_silhouette(synthetic_clip, tmp_path):
     """With exact joints the body in its clothes covers the person better than the body of the right sizes."""
-    estimate_pose(synthetic_clip.frames, tmp_path / "pose.h5", pose_settings("truth", smooth_frames=1, gap_frames=0))
+    make_pose(synthetic_clip.frames, tmp_path / "pose.h5", pose_settings("truth", smooth_frames=1, gap_frames=0))
     agreement = {}
     with Frames(synthetic_clip.frames) as frames, open_file(tmp_path / "pose.h5", "pose") as pose:
         for shape in ("body", "clothed"):
@@ -117,7 +117,7 @@ def test_no_surface_without_a_matte_is_refused(tiny_clip, tiny_pose, tmp_path):
 @pytest.mark.slow
 def test_embedded_estimator_meets_the_truth(synthetic_clip, tmp_path):
     """With estimated joints: 0.85 of the person's true samples have their part, U and V are near."""
-    estimate_pose(synthetic_clip.frames, tmp_path / "pose.h5", pose_settings("mediapipe"))
+    make_pose(synthetic_clip.frames, tmp_path / "pose.h5", pose_settings("mediapipe"))
     surface = tmp_path / "surface.h5"
     estimate_surface(synthetic_clip.frames, tmp_path / "pose.h5", surface, surface_settings("body_model", samples=2))
     with open_file(surface, "surface") as found, open_file(synthetic_clip.folder / "truth.h5", "truth") as truth:

@@ -4,18 +4,22 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from understudy.job import job_log
-from understudy.report.overlay import draw_overlay
+from understudy.report.overlay import ClipPaths, draw_overlay
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
 
 with job_log(snakemake.log[0]):
     draw_overlay(
-        frames=Path(snakemake.input.frames),
-        pose=Path(snakemake.input.pose),
-        surface=Path(snakemake.input.surface),
-        flow=Path(snakemake.input.flow),
+        files=ClipPaths(
+            frames=Path(snakemake.input.frames),
+            people=Path(snakemake.input.people),
+            pose=Path(snakemake.input.pose),
+            surface=Path(snakemake.input.surface),
+            flow=Path(snakemake.input.flow),
+        ),
         film=Path(snakemake.output.film),
         doubtful=Path(snakemake.output.doubtful),
         crf=snakemake.params.crf,
+        numbers=snakemake.params.numbers,
     )

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 from understudy.clips import Clip
 from understudy.job import job_log
+from understudy.semantics.choice import Choice
 from understudy.semantics.locate import locate_person
 from understudy.settings import DecodeSettings, PoseSettings, from_params
 
@@ -16,6 +17,7 @@ with job_log(snakemake.log[0]):
         video=Path(snakemake.input.video),
         crop=Path(snakemake.output.crop),
         clip=from_params(Clip, snakemake.params.clip),
+        choice=Choice.of(snakemake.params.clip["person"], snakemake.input.sheet, snakemake.input.whole),
         pose=from_params(PoseSettings, snakemake.params.pose),
         decode=from_params(DecodeSettings, snakemake.params.decode),
     )

@@ -13,8 +13,8 @@ from understudy.errors import ClipTableError
 class Clip:
     """One row: times in seconds of the source (end_s 0 means to its end).
 
-    `person` says who is followed (`largest` is all the embedded backend knows); `crop` is `person`, `none`, or
-    `left,top,width,height` in upright source pixels.
+    `person` says who is followed: `largest`, `central`, the number of a track, or `x,y@seconds`, a point in upright
+    source pixels at a time of the source. `crop` is `person`, `none`, or `left,top,width,height` in the same pixels.
     """
 
     clip: str
@@ -26,6 +26,7 @@ class Clip:
 
 
 DEFAULTS = {"start_s": "0", "end_s": "0", "person": "largest", "crop": "person"}
+_PERSON = re.compile(r"largest|central|[1-9]\d*|\d+(\.\d+)?,\d+(\.\d+)?@(?P<seconds>\d+(\.\d+)?)")
 _CROP = re.compile(r"person|none|\d+,\d+,[1-9]\d*,[1-9]\d*")
 
 
@@ -105,10 +106,23 @@ def _read_row(place: str, names: list[str], values: list[str]) -> Clip:
             raise ClipTableError(f"{place}: {name} is '{row[name]}', expected seconds from 0 up; correct it.")
     if times["end_s"] and times["end_s"] <= times["start_s"]:
         raise ClipTableError(f"{place}: end_s {row['end_s']} does not come after start_s {row['start_s']}; correct it.")
-    if row["person"] != "largest":
-        raise ClipTableError(f"{place}: person is '{row['person']}', expected 'largest'; correct it or leave it out.")
+    _check_person(place, row["person"], times["start_s"], times["end_s"])
     if not _CROP.fullmatch(row["crop"]):
         raise ClipTableError(
             f"{place}: crop is '{row['crop']}', expected 'person', 'none' or 'left,top,width,height' in pixels."
         )
     return Clip(row["clip"], row["video"], times["start_s"], times["end_s"], row["person"], row["crop"])
+
+
+def _check_person(place: str, person: str, start_s: float, end_s: float) -> None:
+    found = _PERSON.fullmatch(person)
+    if not found:
+        raise ClipTableError(
+            f"{place}: person is '{person}', expected 'largest', 'central', the number of a track (such as 2), or a "
+            f"point on the person, 'x,y@seconds' (pixels of the upright video, seconds of the video); correct it or "
+            f"leave it out."
+        )
+    seconds = float(found["seconds"] or start_s)
+    if not start_s <= seconds < (end_s or float("inf")):
+        span = f"{start_s:g} to {end_s:g} s" if end_s else f"{start_s:g} s on"
+        raise ClipTableError(f"{place}: person is '{person}', but the clip shows the video from {span}; correct it.")

@@ -1,6 +1,7 @@
 """Every HDF5 file of the project: its datasets, their axes, and how they are written and opened; keys of progress.json.
 
-One row per frame, always: a frame without a person is a row with `valid` false, never a missing row.
+One row per frame, always: a frame without a person is a row with `valid` false, never a missing row. Only people.h5,
+which holds everyone, has a row for each person in each frame.
 Axes: T frames, H rows, W columns, K joints; P and Q are rows and columns of a surface, `samples` times H and W.
 """
 
@@ -42,6 +43,11 @@ _JOINTS = {
     "hands_z": Array("float32", ("T", 2, 21), "depth px, same origin as body_z", optional=True),
     "person_box": Array("float32", ("T", 4), "left, top, right, bottom px; zeros where nobody is found"),
     "valid": Array("bool", ("T",), "a person was found, or a short gap was bridged"),
+}
+_PEOPLE = {  # one row per person and frame
+    name: Array(array.dtype, ("N", *array.axes[1:]), array.meaning, array.optional)
+    for name, array in _JOINTS.items()
+    if name != "valid"
 }
 _SURFACE = {
     "part": Array("uint8", ("T", "P", "Q"), "part index 0 background, 1..24, cut and filled by the matte"),
@@ -86,8 +92,16 @@ BODY_SHAPE = {
 
 LAYOUTS: dict[str, dict[str, Array]] = {
     "frames": {"rgb": Array("uint8", ("T", "H", "W", 3), "upright, cropped frames, sRGB")},
+    "people": {
+        "count": Array("int32", ("T",), "people in each frame; their rows follow each other, frames in order"),
+        "track": Array("int32", ("N",), "who it is: 1 the largest track; 0 a track too short to be a person"),
+        **_PEOPLE,
+        "look": Array("float32", ("N", 2, 96), "colours of torso and thighs, shares; zeros where not seen"),
+        "matte": Array("uint8", ("N", "H", "W"), "mask of this person, of backends that make one", optional=True),
+    },
     "pose": {
         **_JOINTS,
+        "row": Array("int32", ("T",), "row of people.h5 it was made from, -1 where there is none", optional=True),
         "matte": Array("uint8", ("T", "H", "W"), "person mask of backends that make one", optional=True),
     },
     "surface": {**_SURFACE, **_BODY_SURFACE, "valid": Array("bool", ("T",), "the surface could be fitted")},

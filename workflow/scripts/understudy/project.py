@@ -4,7 +4,7 @@ import hashlib
 import json
 from collections.abc import Iterable
 from copy import deepcopy
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from difflib import get_close_matches
 from functools import cache
 from typing import Any
@@ -19,6 +19,9 @@ from understudy.settings import VERSIONS
 _OUTSIDE_THE_DIGEST = ("gpus", "compile", "save_seconds", "preview_frames", "perceptual", "stages")
 THREADS_PER_GPU, MEMORY_PER_GPU_MB = 8, 16000  # of a training, on the CPU's side
 
+WHOLE = "/whole"  # a clip's whole picture is a clip of its own, named like this behind the clip's name
+WHOLE_PX = 512  # least height of its frames; people are small in it
+CROWD = 6  # people looked for at least where one of several is to be chosen
 FIRST_LEVELS = 2  # sizes at which a patch judge of the first height looks; Source: Wang et al., pix2pixHD, CVPR 2018
 
 
@@ -72,6 +75,40 @@ class Project:
         backend = self.settings["pose"]["backend"]
         chosen = self.settings["pose"].get(backend, {})
         return int(chosen.get("device") == "cuda" or (backend == "openpose" and chosen["gpu"] >= 0))
+
+    def people_pose(self, clip: str) -> dict[str, Any]:
+        """Return what of the pose section decides who is found in a clip; several where one of them is chosen."""
+        pose = self.pose_section(clip) | {"smooth_frames": 1, "gap_frames": 0}
+        if clip.endswith(WHOLE) or self.chooses(clip):
+            pose["people"] = max(pose["people"], CROWD)
+        return pose
+
+    def chooses(self, clip: str) -> bool:
+        """Whether the clip table asks for somebody else than the largest person."""
+        return self._clip(clip).person != "largest"
+
+    def chooses_in_whole(self, clip: str) -> bool:
+        """Whether that person is chosen in the whole picture, because the clip is cropped to them."""
+        return self.chooses(clip) and self._clip(clip).crop == "person"
+
+    def people_of(self, clip: str) -> str:
+        """Return the clip whose people the clip table can name: itself, or its whole picture."""
+        return clip + WHOLE if self._clip(clip).crop == "person" else clip
+
+    def located_row(self, clip: str) -> dict[str, Any]:
+        """Return a clip's row as its crop needs it: another person changes nothing unless it is cropped to them."""
+        return self.clip_row(clip) if self.chooses_in_whole(clip) else self.decoded_row(clip)
+
+    def decoded_row(self, clip: str) -> dict[str, Any]:
+        """Return a clip's row as decoding needs it, which knows the crop and not the person."""
+        return self.clip_row(clip) | {"person": "largest"}
+
+    def decode_of(self, clip: str) -> dict[str, Any]:
+        """Return the decode section for a clip."""
+        decode = self.section("decode")
+        if clip.endswith(WHOLE):
+            decode["height_px"] = max(decode["height_px"], WHOLE_PX)
+        return decode
 
     def version(self, room: str) -> int:
         return VERSIONS[room]
@@ -190,6 +227,8 @@ class Project:
         return hashlib.sha256(json.dumps(decisive, sort_keys=True).encode()).hexdigest()[:12]
 
     def _clip(self, clip: str) -> Clip:
+        if clip.endswith(WHOLE):
+            return replace(self._clip(clip.removesuffix(WHOLE)), person="largest", crop="none")
         if clip not in self.clips:
             raise ClipTableError(
                 f"No clip '{clip}' in the clip table; it has {listed(self.clips)}{nearest(clip, self.clips)}."

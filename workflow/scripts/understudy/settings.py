@@ -84,6 +84,7 @@ class RtmwSettings:
 @dataclass(frozen=True)
 class PoseSettings:
     backend: str
+    people: int
     smooth_frames: int
     gap_frames: int
     min_score: float

@@ -23,6 +23,7 @@ COVER_DROP = 0.2  # below the clip's median
 _MAD_TO_DEVIATION = 1.4826  # of a normal distribution
 
 NOBODY, SCORE, JUMP = "nobody found", "low score", "jump"
+OTHER = "perhaps another person"
 SWAP, COVER, NO_SURFACE = "left and right swapped", "parts and matte differ", "no surface"
 
 _PAIRS = {  # joints of one side; their partners are in BODY_MIRROR

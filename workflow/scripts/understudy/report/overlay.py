@@ -13,8 +13,10 @@ import numpy as np
 
 from understudy.errors import LayoutError
 from understudy.layouts import open_file
-from understudy.report.doubtful import Doubt, find_doubtful, write_doubtful
-from understudy.report.panels import flow_panel, matte_panel, parts_panel, pose_panel
+from understudy.report.doubtful import OTHER, Doubt, find_doubtful, write_doubtful
+from understudy.report.panels import flow_panel, mark_people, matte_panel, parts_panel, pose_panel
+from understudy.semantics.people import People, open_people
+from understudy.semantics.switches import find_switches
 from understudy.video.encode import Film
 from understudy.video.frames import Frames
 from understudy.video.timing import Progress
@@ -30,13 +32,26 @@ NAMES = ("pose", "parts", "matte", "flow")
 
 
 @dataclass(frozen=True)
+class ClipPaths:
+    """The files of one clip."""
+
+    frames: Path
+    people: Path
+    pose: Path
+    surface: Path
+    flow: Path
+
+
+@dataclass(frozen=True)
 class Estimates:
     """The open files of one clip."""
 
     frames: Frames
+    people: People
     pose: h5py.File
     surface: h5py.File
     flow: h5py.Group
+    numbers: bool  # the numbers in people.h5 are the clip table's
 
     def panels(self, index: int, height: int, width: int) -> list[np.ndarray]:
         """Draw the four panels of one frame, each (height, width, 3) uint8."""
@@ -46,32 +61,55 @@ class Estimates:
         body, face, hands = (self.pose[name][index] for name in ("body", "face", "hands"))
         bare = self.surface["body_part"][index] if "body_part" in self.surface else None
         backward = self.flow["backward"][index].astype(np.float32) / FLOW_UNITS_PER_PX
+        scale = height / self.frames.height
+        drawn = pose_panel(picture, body, face, hands, scale)
+        mark_people(drawn, *self._others(index), scale)
         return [
-            pose_panel(picture, body, face, hands, height / self.frames.height),
+            drawn,
             parts_panel(picture, self.surface["part"][index], self.surface["uv"][index], bare),
             matte_panel(picture, self.surface["matte"][index]),
             flow_panel(picture, backward, self.flow["confidence"][index]),
         ]
 
+    def _others(self, index: int) -> tuple[np.ndarray, list[str], list[bool]]:
+        """Return everybody's joints in a frame, their numbers, and who of them is followed.
 
-def draw_overlay(frames: Path, pose: Path, surface: Path, flow: Path, film: Path, doubtful: Path, crf: int) -> None:
+        Numbers stand there where they can be written in the clip table: those of the whole picture are another's.
+        """
+        first, last = np.searchsorted(self.people.frame, [index, index + 1])
+        rows = first + np.flatnonzero(self.people.track[first:last] > 0)
+        followed = [int(row) == self.pose["row"][index] for row in rows]
+        if self.numbers:
+            labels = [str(self.people.track[row]) for row in rows]
+        else:
+            mine = str(self.pose.attrs["track"]) if self.pose.attrs["whole"] else ""
+            labels = [mine if one else "" for one in followed]
+        return self.people.file["body"][first:last][rows - first], labels, followed
+
+
+def draw_overlay(files: ClipPaths, film: Path, doubtful: Path, crf: int, numbers: bool) -> None:
     """Draw pose, parts, matte and flow of a clip over its footage, and list its doubtful frames.
 
     Args:
-        frames, pose, surface, flow: the clip's files.
+        files: the clip's files.
         film: mp4 to write: four panels, frame number and time; doubtful frames have a red frame and their reason.
         doubtful: tab-separated table to write: frame, time_s, reason, value.
         crf: H.264 quality of the film, 0 lossless to 51.
+        numbers: the tracks in people.h5 have the numbers that the clip table can name; they are shown.
 
     Raises:
         LayoutError: the files do not belong to one clip.
     """
-    with ExitStack() as files:
-        clip = files.enter_context(Frames(frames))
-        opened = [files.enter_context(open_file(path, path.stem)) for path in (pose, surface, flow)]
-        estimates = Estimates(clip, opened[0], opened[1], opened[2]["stride_1"])
+    frames = files.frames
+    with ExitStack() as opened:
+        clip, people = opened.enter_context(Frames(frames)), opened.enter_context(open_people(files.people))
+        paths = {"pose": files.pose, "surface": files.surface, "flow": files.flow}
+        pose, surface, flow = (opened.enter_context(open_file(path, name)) for name, path in paths.items())
+        estimates = Estimates(clip, people, pose, surface, flow["stride_1"], numbers)
         _check_lengths(estimates, frames)
-        doubts = find_doubtful(estimates.pose["body"][:], estimates.pose["valid"][:], body_cover(estimates.surface))
+        doubts = find_doubtful(pose["body"][:], pose["valid"][:], body_cover(surface))
+        switches = find_switches(people, pose["row"][:])
+        doubts = sorted([*doubts, *(Doubt(frame, f"{OTHER}: {why}", value) for frame, why, value in switches)])
         write_doubtful(doubtful, doubts, clip.rate)
         _log_doubts(doubts, len(clip), frames)
         progress = Progress(f"overlay {frames}", len(clip))
@@ -134,6 +172,7 @@ def _frame(picture: np.ndarray, line: str, reason: str) -> np.ndarray:
 
 def _check_lengths(estimates: Estimates, frames: Path) -> None:
     lengths = {
+        "people": estimates.people.frames,
         "pose": len(estimates.pose["body"]),
         "surface": len(estimates.surface["part"]),
         "flow": len(estimates.flow["backward"]),

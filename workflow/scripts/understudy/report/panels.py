@@ -1,9 +1,12 @@
 """What the estimators saw, drawn over the footage: pose, parts, matte and flow."""
 
+from collections.abc import Sequence
+
 import cv2
 import numpy as np
 
 from understudy.semantics.drawing import draw_pose
+from understudy.semantics.joints import BODY_LIMBS
 from understudy.semantics.part_colours import colour_parts
 
 DIMMED = 0.55  # brightness of the footage under drawings
@@ -12,6 +15,7 @@ FLOW_FULL = 0.03  # motion of this share of the picture's height per frame has f
 HATCH_PX = 8
 CHESS_PX = 16
 GREYS = (96, 128)
+INK, OTHERS, FOLLOWED = (28, 28, 32), (190, 190, 190), (255, 230, 90)
 
 
 def pose_panel(picture: np.ndarray, body: np.ndarray, face: np.ndarray, hands: np.ndarray, scale: float) -> np.ndarray:
@@ -28,6 +32,30 @@ def pose_panel(picture: np.ndarray, body: np.ndarray, face: np.ndarray, hands: n
     brightest = np.maximum(np.maximum(drawing[..., 0], drawing[..., 1]), drawing[..., 2])
     opacity = brightest[..., None] / np.float32(255)
     return _blend(picture * np.float32(DIMMED), drawing, np.minimum(1, 1.5 * opacity))
+
+
+def mark_people(
+    panel: np.ndarray, body: np.ndarray, labels: Sequence[str], followed: Sequence[bool], scale: float
+) -> None:
+    """Draw people who are not followed as thin grey limbs, and everyone's number at the head, in place.
+
+    Args:
+        panel: (H, W, 3) uint8.
+        body: (N, 25, 3) float, in pixels of the frame.
+        labels: what stands at each head; empty for nothing.
+        followed: whose pose is drawn already.
+        scale: panel pixels per frame pixel.
+    """
+    for joints, label, drawn in zip(body, labels, followed, strict=True):
+        present = joints[:, 2] > 0
+        points = np.round(joints[:, :2] * scale - 0.5).astype(int)
+        for start, end in BODY_LIMBS:
+            if not drawn and present[start] and present[end]:
+                cv2.line(panel, points[start].tolist(), points[end].tolist(), OTHERS, 1, cv2.LINE_AA)
+        left, top = points[present].min(0)
+        at = (int(left), max(int(top) - 4, 12))
+        for colour, width in ((INK, 3), (FOLLOWED if drawn else OTHERS, 1)):
+            cv2.putText(panel, label, at, cv2.FONT_HERSHEY_SIMPLEX, 0.5, colour, width, cv2.LINE_AA)
 
 
 def parts_panel(picture: np.ndarray, part: np.ndarray, uv: np.ndarray, bare: np.ndarray | None) -> np.ndarray:

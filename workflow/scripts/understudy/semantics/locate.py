@@ -2,7 +2,7 @@
 
 import json
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from pathlib import Path
 
@@ -14,9 +14,12 @@ from understudy.backends import load_backend
 from understudy.clips import Clip
 from understudy.errors import FootageError
 from understudy.job import atomic_path
-from understudy.semantics.pose import BACKENDS, largest_pose, person_boxes
+from understudy.semantics.boxes import box_sizes, person_boxes
+from understudy.semantics.choice import Choice, choose_track
+from understudy.semantics.people import BACKENDS, open_people
 from understudy.semantics.pose_backends._contract import FramePose, PoseBackend
 from understudy.settings import DecodeSettings, PoseSettings
+from understudy.video.frames import Frames
 from understudy.video.source import SourceVideo
 
 logger = logging.getLogger(__name__)
@@ -30,13 +33,16 @@ LEAP = 0.4  # of the usual height: a box that differs so much from those round i
 LEAP_WINDOW = 5  # boxes
 
 
-def locate_person(video: Path, crop: Path, clip: Clip, pose: PoseSettings, decode: DecodeSettings) -> None:
+def locate_person(
+    video: Path, crop: Path, clip: Clip, choice: Choice, pose: PoseSettings, decode: DecodeSettings
+) -> None:
     """Find the rectangle a clip shows and write crop.json: left, top, width, height in pixels of the upright source.
 
     Args:
         video: the source.
         crop: the file to write.
         clip: its row of the clip table; `crop` there says whether the rectangle is found, given, or the whole picture.
+        choice: whose rectangle is found; others than the largest among the people of the whole picture.
         pose: whose backend finds the person.
         decode: the margin round the person.
 
@@ -45,7 +51,9 @@ def locate_person(video: Path, crop: Path, clip: Clip, pose: PoseSettings, decod
         VideoError: the video cannot be read.
     """
     source = SourceVideo(video, decode.backend)
-    if clip.crop == "person":
+    if clip.crop == "person" and choice.people is not None:
+        rectangle = rectangle_round(track_boxes(choice), decode.crop_margin, source.height, source.width)
+    elif clip.crop == "person":
         rectangle = _find_person(source, clip, load_backend(BACKENDS, pose.backend)(pose), decode.crop_margin)
     elif clip.crop == "none":
         rectangle = (0.0, 0.0, float(source.width), float(source.height))
@@ -101,11 +109,30 @@ def boxes_of_one(boxes: np.ndarray) -> np.ndarray:
         (M, 4), at least one.
     """
     heights = boxes[:, 3] - boxes[:, 1]
-    boxes = boxes[heights >= SMALLER * np.percentile(heights, 80)]
+    return without_leaps(boxes[heights >= SMALLER * np.percentile(heights, 80)])
+
+
+def without_leaps(boxes: np.ndarray) -> np.ndarray:
+    """Leave out boxes (N, 4), in order of time, that differ much from those round them."""
     typical = np.median(boxes[:, 3] - boxes[:, 1])
     around = median_filter(boxes, size=(LEAP_WINDOW, 1), mode="nearest")
     steady = (np.abs(boxes - around) < LEAP * typical).all(1)
     return boxes[steady] if steady.any() else boxes
+
+
+def track_boxes(choice: Choice) -> np.ndarray:
+    """Return the boxes (N, 4) of the chosen person in the whole picture, pixels of the upright source.
+
+    Raises:
+        FootageError: nobody there is meant.
+    """
+    with open_people(choice.people) as people, Frames(choice.frames) as frames:
+        rows = np.flatnonzero(people.track == choose_track(people, frames, choice))
+        boxes = people.file["person_box"][:][rows].astype(np.float64)
+        if "matte" in people.file:
+            boxes = np.stack([_with_matte(box, people.file["matte"][row]) for box, row in zip(boxes, rows)])
+        boxes = frames.to_source(boxes.reshape(-1, 2, 2)).reshape(-1, 4)
+    return without_leaps(boxes)
 
 
 def _find_person(
@@ -132,11 +159,22 @@ def _find_person(
 def person_extent(pose: FramePose) -> np.ndarray:
     """Return left, top, right, bottom (4,) px of a person's joints and, where there is one, matte."""
     box = person_boxes(pose.body[None], pose.face[None], pose.hands[None])[0].astype(np.float64)
-    if pose.matte is not None and (pose.matte > 127).any():
-        rows, columns = np.nonzero(_largest_piece(pose.matte > 127))
-        box[:2] = np.minimum(box[:2], [columns.min(), rows.min()])
-        box[2:] = np.maximum(box[2:], [columns.max() + 1, rows.max() + 1])
-    return box
+    return box if pose.matte is None else _with_matte(box, pose.matte)
+
+
+def largest_pose(poses: Sequence[FramePose]) -> FramePose | None:
+    """Return the pose with the largest box of joints; None where there is no pose."""
+    boxes = [person_boxes(pose.body[None], pose.face[None], pose.hands[None]) for pose in poses]
+    return poses[int(np.argmax(box_sizes(np.concatenate(boxes))))] if boxes else None
+
+
+def _with_matte(box: np.ndarray, matte: np.ndarray) -> np.ndarray:
+    """Widen a box (4,) to hold the largest piece of a matte (H, W)."""
+    if not (matte > 127).any():
+        return box
+    rows, columns = np.nonzero(_largest_piece(matte > 127))
+    low = np.minimum(box[:2], [columns.min(), rows.min()])
+    return np.concatenate([low, np.maximum(box[2:], [columns.max() + 1, rows.max() + 1])])
 
 
 def _largest_piece(mask: np.ndarray) -> np.ndarray:

@@ -1,7 +1,11 @@
-"""Parts and matte made to agree: parts are cut where the person ends and grow over clothes and hair."""
+"""Parts and matte made to agree, and mattes kept to one person: what is nearer to another is not theirs."""
 
 import cv2
 import numpy as np
+
+from understudy.semantics.joints import BODY, BODY_LIMBS
+
+LIMB_WIDTH = 0.06  # of a person's size, the diagonal of their joints' box
 
 
 def cut_and_fill(
@@ -55,3 +59,40 @@ def body_matte(part: np.ndarray, samples: int) -> np.ndarray:
     height, width = part.shape[0] // samples, part.shape[1] // samples
     covered = (part > 0).reshape(height, samples, width, samples)
     return np.round(255 * covered.mean((1, 3))).astype(np.uint8)
+
+
+def keep_own(matte: np.ndarray, body: np.ndarray, others: np.ndarray) -> np.ndarray:
+    """Take the pixels out of a person's matte that lie nearer to another person's figure.
+
+    Args:
+        matte: (H, W) uint8, 0..255.
+        body: (25, 3) float, the person's BODY_25: x px, y px, score.
+        others: (N, 25, 3) float, other people's.
+
+    Returns:
+        (H, W) uint8; the same array where nobody else is there.
+    """
+    if not len(others) or not matte.any():
+        return matte
+    near = np.min([_away_from(other, *matte.shape) for other in others], axis=0)
+    return np.where(near < _away_from(body, *matte.shape), 0, matte).astype(np.uint8)
+
+
+def _away_from(body: np.ndarray, height: int, width: int) -> np.ndarray:
+    """Distance (H, W) px of every pixel to a person's figure: torso, head and limbs as wide as limbs are."""
+    present = body[:, 2] > 0
+    away = np.ones((height, width), np.uint8)
+    if not present.any():
+        return np.full((height, width), np.inf, np.float32)
+    size = np.hypot(*np.ptp(body[present, :2], axis=0))
+    thickness = max(1, round(LIMB_WIDTH * size))
+    points = np.round(body[:, :2] - 0.5).astype(int)
+    for start, end in BODY_LIMBS:
+        if present[start] and present[end]:
+            cv2.line(away, points[start].tolist(), points[end].tolist(), 0, thickness)
+    torso = [BODY[name] for name in ("right_shoulder", "left_shoulder", "left_hip", "right_hip")]
+    if present[torso].all():
+        cv2.fillConvexPoly(away, points[torso], 0)
+    if present[BODY["nose"]]:
+        cv2.circle(away, points[BODY["nose"]].tolist(), thickness, 0, -1)
+    return cv2.distanceTransform(away, cv2.DIST_L2, 3)

@@ -1,73 +1,114 @@
-"""Poses of a clip: a backend's raw poses, mended and smoothed over time, one row per frame."""
+"""Poses of a clip: the chosen person's raw poses, mended and smoothed over time, one row per frame."""
 
 import logging
 import time
-from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
 
 import numpy as np
 
-from understudy.backends import load_backend
-from understudy.errors import BackendError, FootageError
+from understudy.errors import FootageError, LayoutError
 from understudy.layouts import Writer, create
-from understudy.semantics.pose_backends._contract import FramePose, PoseBackend
+from understudy.semantics.boxes import person_boxes
+from understudy.semantics.choice import Choice, choose_track, rows_at, rows_of_track
+from understudy.semantics.matte import keep_own
+from understudy.semantics.people import SHAPES, People, open_people
 from understudy.semantics.registration import register_clip
 from understudy.semantics.smoothing import short_gaps, smooth_joints
+from understudy.semantics.switches import find_switches
 from understudy.settings import VERSIONS, PoseSettings
 from understudy.video.frames import Frames
-from understudy.video.timing import Progress
 
 logger = logging.getLogger(__name__)
 
-BACKENDS = "understudy.semantics.pose_backends"
 JUMP_SHARE = 0.06  # of the person's height: a longer excursion of a single frame is the estimator's mistake
 HAND_SEEN_JOINTS = 4  # a palm guessed from the body has no more
-_SHAPES = {
-    "body": (25, 3),
-    "body_z": (25,),
-    "face": (70, 3),
-    "face_z": (70,),
-    "hands": (2, 21, 3),
-    "hands_z": (2, 21),
-}
 
 
-def estimate_pose(frames: Path, pose: Path, settings: PoseSettings, threads: int = 1) -> None:
-    """Estimate the pose in every frame of a clip and write pose.h5.
+def estimate_pose(
+    frames: Path, people: Path, pose: Path, choice: Choice, settings: PoseSettings, threads: int = 1
+) -> None:
+    """Take the chosen person's poses out of everyone's, smooth them and write pose.h5.
 
-    Of several people the largest is taken in each frame. Frames without a person are bridged where the gap is short,
-    and zero rows with `valid` false where it is long.
+    Frames without the person are bridged where the gap is short, and zero rows with `valid` false where it is long.
 
     Args:
         frames: frames.h5 of the clip.
+        people: its people.h5.
         pose: the pose.h5 to write.
-        settings: which backend, and how its poses are smoothed.
-        threads: for the registration; the estimator's own threads are its matter.
+        choice: who is followed.
+        settings: how poses are smoothed.
+        threads: for the registration.
 
     Raises:
-        FootageError: nobody is found in any frame.
-        BackendError: the backend gave something else than its contract says.
+        FootageError: the chosen person is not found.
+        LayoutError: people.h5 belongs to other frames.
     """
-    backend: PoseBackend = load_backend(BACKENDS, settings.backend)(settings)
-    producer = f"semantics {VERSIONS['semantics']}, {backend.name} {backend.version}"
     started = time.monotonic()
-    with Frames(frames) as clip, create(pose, "pose", producer, settings) as writer:
-        rows = _read_backend(backend, clip, writer)
-        found = (rows["body"][..., 2] > 0).any(1)  # (T,)
-        if not found.any():
-            raise FootageError(
-                f"Nobody is found in any of the {len(clip)} frames of {frames}; look whether a person is seen there, "
-                f"at least a third of the picture high, and correct start_s, end_s or crop in the clip table."
+    with ExitStack() as files:
+        clip, everyone = files.enter_context(Frames(frames)), files.enter_context(open_people(people))
+        if everyone.frames != len(clip):
+            raise LayoutError(
+                f"{people} has {everyone.frames} frames, but {frames} has {len(clip)}; delete {people} and run again "
+                f"so that it is made from these frames."
             )
-        valid, shift = found, 0.0
-        if not backend.exact:
+        row, track = _chosen_rows(everyone, clip, choice)
+        producer = f"semantics {VERSIONS['semantics']}, {everyone.backend}"
+        writer = files.enter_context(create(pose, "pose", producer, settings))
+        rows = _take(everyone, row)
+        has_matte = _write_mattes(everyone, row, clip, writer)
+        found, valid, shift = row >= 0, row >= 0, 0.0
+        if not everyone.exact:
             valid = smooth_clip(rows, settings)
-        if backend.has_matte and not backend.exact:
-            shift = register_clip(rows, writer.file["matte"], settings.smooth_frames, threads)
-        kept = {name: values for name, values in rows.items() if backend.has_depth or not name.endswith("_z")}
+            if has_matte:
+                shift = register_clip(rows, writer.file["matte"], settings.smooth_frames, threads)
+        kept = {name: values for name, values in rows.items() if name in everyone.file}
         boxes = person_boxes(rows["body"], rows["face"], rows["hands"])
-        writer.extend(**kept, valid=valid, person_box=boxes)
-    _report(rows, found, valid, shift, time.monotonic() - started)
+        writer.extend(**kept, valid=valid, person_box=boxes, row=row.astype(np.int32))
+        writer.attributes({"person": choice.person, "track": track, "whole": choice.people is not None})
+        _report(rows, found, valid, shift, time.monotonic() - started)
+        for switch in find_switches(everyone, row):
+            logger.warning("frame %d: perhaps not the same person: %s (%.2f)", *switch)
+
+
+def _chosen_rows(people: People, frames: Frames, choice: Choice) -> tuple[np.ndarray, int]:
+    """Return the chosen person's row of people.h5 in every frame, (T,) int, -1 where there is none, and the track."""
+    if choice.people is None:
+        track = choose_track(people, frames, choice)
+        return rows_of_track(people, track), track
+    with open_people(choice.people) as whole, Frames(choice.frames) as whole_frames:
+        track = choose_track(whole, whole_frames, choice)
+        row = rows_at(people, frames, whole, whole_frames, track)
+    if (row < 0).all():
+        raise FootageError(
+            f"The person '{choice.person}' (track {track} of the whole picture) is not found in the frames of "
+            f"{frames.path}, which are cropped to them; give crop as left,top,width,height (or none) in the clip table."
+        )
+    return row, track
+
+
+def _take(people: People, row: np.ndarray) -> dict[str, np.ndarray]:
+    """Read the chosen rows: one array per name of `SHAPES`, (T, ...) float32, zeros where there is no row."""
+    rows = {name: np.zeros((len(row), *shape), np.float32) for name, shape in SHAPES.items()}
+    for name, values in rows.items():
+        if name in people.file:
+            values[row >= 0] = people.file[name][:][row[row >= 0]]
+    return rows
+
+
+def _write_mattes(people: People, row: np.ndarray, frames: Frames, writer: Writer) -> bool:
+    """Write the chosen person's mattes, without what is nearer to other people; False where people.h5 has none."""
+    if "matte" not in people.file:
+        return False
+    nothing = np.zeros((frames.height, frames.width), np.uint8)
+    body = people.file["body"][:]
+    for frame, mine in enumerate(row):
+        if mine < 0:
+            writer.append(matte=nothing)
+            continue
+        others = np.flatnonzero((people.frame == frame) & (people.track > 0) & (np.arange(len(body)) != mine))
+        writer.append(matte=keep_own(people.file["matte"][mine], body[mine], body[others]))
+    return True
 
 
 def _report(rows: dict[str, np.ndarray], found: np.ndarray, valid: np.ndarray, shift: float, seconds: float) -> None:
@@ -106,59 +147,8 @@ def smooth_clip(raw: dict[str, np.ndarray], settings: PoseSettings) -> np.ndarra
     return valid
 
 
-def person_boxes(body: np.ndarray, face: np.ndarray, hands: np.ndarray) -> np.ndarray:
-    """Return the smallest boxes round all present joints.
-
-    Args:
-        body: (T, 25, 3) float, x px, y px, score.
-        face: (T, 70, 3) float.
-        hands: (T, 2, 21, 3) float.
-
-    Returns:
-        (T, 4) float32, left, top, right, bottom px; zeros where no joint is present.
-    """
-    joints = np.concatenate([body, face, hands.reshape(len(hands), -1, 3)], 1)  # (T, 137, 3)
-    present = joints[..., 2:] > 0  # (T, 137, 1)
-    low = np.where(present, joints[..., :2], np.inf).min(1)  # (T, 2)
-    high = np.where(present, joints[..., :2], -np.inf).max(1)
-    return np.where(present.any(1), np.concatenate([low, high], 1), 0).astype(np.float32)
-
-
 def _prefer_bridge(hand: np.ndarray, longest: int) -> None:
     """Drop a palm guessed from the body, in place, where the hand itself is seen shortly before and after."""
     seen = (hand[..., 2] > 0).sum(1) > HAND_SEEN_JOINTS  # (T,)
     for start, end in short_gaps(seen, longest):
         hand[start:end] = 0
-
-
-def largest_pose(poses: Sequence[FramePose]) -> FramePose | None:
-    """Return the pose whose joints' box has the longest diagonal; None where there is no pose."""
-    boxes = [person_boxes(pose.body[None], pose.face[None], pose.hands[None])[0] for pose in poses]
-    sizes = [np.hypot(right - left, bottom - top) for left, top, right, bottom in boxes]
-    return poses[int(np.argmax(sizes))] if sizes else None
-
-
-def _read_backend(backend: PoseBackend, frames: Frames, writer: Writer) -> dict[str, np.ndarray]:
-    """Run a backend over a clip; mattes go to the file one by one, joints come back as one array per name."""
-    rows: dict[str, list[np.ndarray]] = {name: [] for name in _SHAPES}
-    progress = Progress(f"pose of {frames.path}", len(frames))
-    nobody = FramePose.nobody(np.zeros((frames.height, frames.width), np.uint8))
-    for number, poses in enumerate(backend(frames)):
-        pose = largest_pose(poses) or nobody
-        for name, shape in _SHAPES.items():
-            row = np.asarray(getattr(pose, name), np.float32)
-            if row.shape != shape or not np.isfinite(row).all():
-                raise BackendError(
-                    f"The pose backend '{backend.name}' gave {name} of shape {row.shape} in frame {number}, expected "
-                    f"finite numbers of shape {shape}; mend the backend."
-                )
-            rows[name].append(row)
-        if backend.has_matte:
-            writer.append(matte=pose.matte)
-        progress.step()
-    if len(rows["body"]) != len(frames):
-        raise BackendError(
-            f"The pose backend '{backend.name}' gave poses of {len(rows['body'])} frames for {len(frames)}; mend it: a "
-            f"frame without a person is an empty sequence."
-        )
-    return {name: np.stack(values) for name, values in rows.items()}

@@ -70,6 +70,12 @@ class Frames:
         scale = np.array([self.attrs["scale_x"], self.attrs["scale_y"]])
         return (np.asarray(points, dtype=np.float64) - (left, top)) * scale
 
+    def to_source(self, points: np.ndarray) -> np.ndarray:
+        """Carry points (..., 2) x, y from pixels of the frames into pixels of the upright source."""
+        left, top, _, _ = self.crop
+        scale = np.array([self.attrs["scale_x"], self.attrs["scale_y"]])
+        return np.asarray(points, dtype=np.float64) / scale + (left, top)
+
     @property
     def crop(self) -> tuple[float, float, float, float]:
         """Left, top, width, height of the shown rectangle, pixels of the upright source."""

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 
 import mediapipe
 import numpy as np
@@ -11,6 +11,7 @@ from understudy.job import in_threads
 from understudy.semantics.joints import BODY
 from understudy.semantics.pose_backends._contract import FramePose
 from understudy.semantics.pose_backends._landmark_bias import correct_bias
+from understudy.semantics.pose_backends._mediapipe_people import People
 from understudy.settings import PoseSettings
 from understudy.video.frames import Frames
 
@@ -67,7 +68,7 @@ SMALL_TOE_BACK, SMALL_TOE_OUT = 0.22, 0.13
 
 
 class Backend:
-    """One Holistic graph per clip, frames in order; it tracks from frame to frame and does not smooth."""
+    """One Holistic graph per clip, or one graph per person where several are looked for; nothing is smoothed."""
 
     name = "mediapipe"
     version = mediapipe.__version__
@@ -76,35 +77,51 @@ class Backend:
     exact = False
 
     def __init__(self, settings: PoseSettings):
-        self.min_score = settings.min_score
+        self.min_score, self.people = settings.min_score, settings.people
         self._static = None  # the graph that sees single pictures, opened when it is asked for
 
     def __call__(self, frames: Frames) -> Iterator[Sequence[FramePose]]:
+        if self.people > 1:
+            with closing(self._open_people()) as people:
+                yield from people.follow(frames)
+            return
         with _open_holistic(static=False) as holistic:
             # One thread, so that reading and writing frames goes on while the graph runs.
             yield from in_threads(lambda picture: self._poses(holistic, picture), frames, 1)
 
     def detect(self, picture: np.ndarray) -> Sequence[FramePose]:
         if self._static is None:
-            self._static = _open_holistic(static=True)
-        return self._poses(self._static, picture)
+            self._static = self._open_people() if self.people > 1 else _open_holistic(static=True)
+        return self._static.look(picture) if self.people > 1 else self._poses(self._static, picture)
+
+    def _open_people(self) -> People:
+        with _quiet():
+            people = People(
+                self.people, lambda result, height, width: map_result(result, height, width, self.min_score)
+            )
+            people.look(np.zeros((64, 64, 3), np.uint8))  # start-up notes come with the first picture
+        return people
 
     def _poses(self, holistic, picture: np.ndarray) -> Sequence[FramePose]:
-        result = holistic.process(np.ascontiguousarray(picture))
-        height, width = picture.shape[:2]
-        if result.pose_landmarks is None:
-            return ()
-        landmarks = _array(result.pose_landmarks, height, width, visible=True)  # (33, 4)
-        landmarks[:, 2] = body_depth(landmarks, _array(result.pose_world_landmarks, 1, 1))
-        body, body_z = map_body(landmarks)
-        face, face_z = map_face(_array(result.face_landmarks, height, width), body_z)
-        found = (result.left_hand_landmarks, result.right_hand_landmarks)
-        hands, hands_z = map_hands([_array(hand, height, width) for hand in found], landmarks, body, body_z)
-        for joints, depth in ((body, body_z), (face, face_z), (hands, hands_z)):
-            drop_absent(joints, depth, height, width, self.min_score)
-        matte = np.round(255 * np.clip(result.segmentation_mask, 0, 1)).astype(np.uint8)
-        pose = FramePose(body, face, hands, body_z, face_z, hands_z, matte)
-        return (pose,) if pose.found else ()
+        pose = map_result(holistic.process(np.ascontiguousarray(picture)), *picture.shape[:2], self.min_score)
+        return () if pose is None else (pose,)
+
+
+def map_result(result, height: int, width: int, min_score: float) -> FramePose | None:
+    """Map the landmarks of one person to the OpenPose layouts; None where the graph found nobody."""
+    if result.pose_landmarks is None:
+        return None
+    landmarks = _array(result.pose_landmarks, height, width, visible=True)  # (33, 4)
+    landmarks[:, 2] = body_depth(landmarks, _array(result.pose_world_landmarks, 1, 1))
+    body, body_z = map_body(landmarks)
+    face, face_z = map_face(_array(result.face_landmarks, height, width), body_z)
+    found = (result.left_hand_landmarks, result.right_hand_landmarks)
+    hands, hands_z = map_hands([_array(hand, height, width) for hand in found], landmarks, body, body_z)
+    for joints, depth in ((body, body_z), (face, face_z), (hands, hands_z)):
+        drop_absent(joints, depth, height, width, min_score)
+    matte = np.round(255 * np.clip(result.segmentation_mask, 0, 1)).astype(np.uint8)
+    pose = FramePose(body, face, hands, body_z, face_z, hands_z, matte)
+    return pose if pose.found else None
 
 
 def body_depth(landmarks: np.ndarray, world: np.ndarray) -> np.ndarray:

@@ -1,0 +1,18 @@
+"""Called by rule find_people."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from understudy.job import job_log
+from understudy.semantics.people import find_people
+from understudy.settings import PoseSettings, from_params
+
+if TYPE_CHECKING:
+    from snakemake.iocontainers import snakemake
+
+with job_log(snakemake.log[0]):
+    find_people(
+        frames=Path(snakemake.input.frames),
+        people=Path(snakemake.output.people),
+        settings=from_params(PoseSettings, snakemake.params.settings),
+    )
