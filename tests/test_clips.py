@@ -25,6 +25,12 @@ def test_values_and_defaults(tmp_path):
     )
 
 
+def test_ignored_boxes(tmp_path):
+    clips = read_clips(table(tmp_path, "clip\tvideo\tignore\nme\ta\t0,90,100,10;5,6,7,8\nyou\tb\n"))
+    assert clips["me"].ignored_boxes() == [(0, 90, 100, 10), (5, 6, 7, 8)]
+    assert clips["you"].ignored_boxes() == []
+
+
 @pytest.mark.parametrize(
     ("text", "words"),
     [
@@ -42,6 +48,8 @@ def test_values_and_defaults(tmp_path):
         ("clip\tvideo\tperson\nme\ta\tleft\n", "person is 'left'"),
         ("clip\tvideo\tcrop\nme\ta\t1,2,3\n", "crop is '1,2,3'"),
         ("clip\tvideo\tcrop\nme\ta\t1,2,0,5\n", "crop is '1,2,0,5'"),
+        ("clip\tvideo\tignore\nme\ta\t1,2,3\n", "ignore is '1,2,3', expected boxes"),
+        ("clip\tvideo\tignore\nme\ta\t1,2,3,4;\n", "ignore is '1,2,3,4;'"),
         ("clip\tvideo\nme\ta\t1\n", "3 values for 2 columns"),
     ],
 )

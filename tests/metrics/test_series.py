@@ -1,5 +1,7 @@
 """Known answers of a series: perfection, an offset, flicker, runs, and frames that do not count."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -94,3 +96,25 @@ def test_nothing_measured_gives_no_figures():
     figures = measured([], [])
     assert figures.pop("frames") == 0
     assert set(figures.values()) == {None}
+
+
+def test_what_is_in_an_ignored_box_changes_no_figure():
+    noise = np.random.default_rng(5)
+    counted = np.ones((HEIGHT, WIDTH), bool)
+    counted[18:, :12] = False
+    true = frames(6)
+    drawn = [
+        np.clip(frame.picture.astype(int) + noise.integers(-9, 9, frame.picture.shape), 0, 255).astype(np.uint8)
+        for frame in true
+    ]
+    found = []
+    for content in (0, 255):
+        pictures = [np.where(counted[..., None], one, content).astype(np.uint8) for one in drawn]
+        pasted = [np.where(counted[..., None], one.picture, 255 - content).astype(np.uint8) for one in true]
+        rows = [replace(one, picture=new, counted=counted) for one, new in zip(true, pasted, strict=True)]
+        found.append(measured(pictures, rows))
+    assert found[0] == found[1]
+    assert found[0]["ignored_share"] == pytest.approx(14 * 12 / (HEIGHT * WIDTH), abs=1e-4)
+    assert found[0]["ignored_person_share"] == pytest.approx(6 * 6 / (16 * 12), abs=1e-4)
+    assert found[0]["psnr_person_db"] < 40
+    assert "ignored_share" not in measured(drawn, true)

@@ -9,7 +9,7 @@ import pytest
 from understudy.clips import Clip
 from understudy.errors import VideoError
 from understudy.video.backends._contract import SourceFrame
-from understudy.video.crop import View, view_of
+from understudy.video.crop import View, ignored_boxes, view_of
 
 
 def view(left, top, wide, high, height, width, out_height=256, crop="person") -> View:
@@ -105,3 +105,16 @@ def test_larger_pictures_are_interpolated():
     cut = view(0, 0, 64, 64, 64, 64).cut(still(ramp))
     assert cut.shape == (256, 256, 3)
     assert np.abs(np.diff(cut[128, 8:-8, 0].astype(int))).max() <= 2
+
+
+def test_ignored_boxes_are_carried_into_the_frame_and_cut_to_it():
+    found = view(192, 100, 416, 800, 1000, 1200, out_height=400)
+    assert found.crop == (192, 100, 416, 800)
+    clip = Clip("a", "a.mp4", 0, 0, "largest", "person", "300,500,100,50;0,850,1200,100;0,0,90,1000")
+    assert ignored_boxes(found, clip) == [[54, 200, 104, 225], [0, 375, 208, 400]]  # the third lies beside it
+
+
+def test_an_ignored_box_outside_the_picture_is_refused():
+    clip = Clip("a", "a.mp4", 0, 0, "largest", "none", "300,500,100,501")
+    with pytest.raises(VideoError, match=r"ignores 100x501 pixels at 300,500.*correct ignore in the clip table"):
+        ignored_boxes(view(0, 0, 1200, 1000, 1000, 1200), clip)

@@ -185,7 +185,9 @@ def test_a_crop_is_cut_and_carries_points_along(tmp_path, ingest):
         write_video(tmp_path / "a.mkv", [picture] * 3, Take(codec="ffv1", pixels="bgr0")),
         area=(16, 32, 64, 32),
         crop="16,32,64,32",
+        ignore="40,48,4,8;16,60,100,10",
     )
+    assert json.loads(found.attrs["ignore"]) == [[48, 32, 56, 48], [0, 56, 128, 64]]
     assert found.rgb.shape == (3, 64, 128, 3)
     rows, columns = np.nonzero(found.rgb[0].mean(2) > 127)
     centre = np.array([columns.mean() + 0.5, rows.mean() + 0.5])
@@ -294,6 +296,7 @@ def test_what_stands_before_the_break_can_be_used(tmp_path, ingest):
         ({"area": (0, 0, 65, 64), "crop": "0,0,65,64"}, "picture of 64x64"),
         ({"area": (40, 0, 31, 64), "crop": "40,0,31,64"}, "picture of 64x64"),
         ({"area": (0, 0, 31, 64), "crop": "0,0,31,64"}, "at least 32"),
+        ({"ignore": "0,60,64,5"}, "ignores 64x5 pixels at 0,60"),
     ],
 )
 def test_a_bad_row_is_refused_in_words(tmp_path, ingest, changed, words):

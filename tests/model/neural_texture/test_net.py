@@ -95,3 +95,26 @@ def test_training_equals_rendering(generator):
 def test_learning_groups_hold_every_parameter_once(generator):
     listed = [id(one) for group in generator.learning_groups().values() for one in group]
     assert sorted(listed) == sorted(id(one) for one in generator.parameters())
+
+
+def captioned(left: float, colour: float):
+    """A planted frame with a caption over its lower half that does not count."""
+    semantic, truth = planted_frame(left)
+    truth.picture[..., 18:28, :] = colour
+    truth.counted[..., 18:28, :] = 0
+    return semantic, truth
+
+
+def test_what_does_not_count_gets_into_neither_plate_nor_texture_nor_offsets():
+    made = [start_generator([captioned(left, colour) for left in LEFTS], MODEL, seed=1) for colour in (-1.0, 1.0)]
+    for one, two in zip(made[0].parameters(), made[1].parameters(), strict=True):
+        assert torch.equal(one, two)
+    plate, seen = made[0].plate.picture[0], made[0].plate.seen[0, 0]
+    assert seen[18:28].max() == 0 and seen[:16].mean() > 0.9
+    assert plate.abs().max() < 0.9  # inpainted from what is about it, as where nothing was ever seen
+    taught = [
+        made[0].teach([semantic] * 3, Past.nothing(1, made[0], "cpu"), truth, None)
+        for semantic, truth in (captioned(8.0, -1.0), captioned(8.0, 1.0))
+    ]
+    assert torch.equal(taught[0][0].final, taught[1][0].final)
+    assert torch.equal(taught[0][1]["registration"], taught[1][1]["registration"])

@@ -74,7 +74,7 @@ def test_measured_offset_brings_a_wrong_map_onto_the_picture():
     generator = start_generator(frames, MODEL, seed=1)
     wrong, (_, truth) = frame(22.0)[0], frame(20.0)
     texture = generator.atlas(wrong)
-    offset, _ = measured_on_plate(texture, generator.plate.picture, truth.picture, truth.matte)
+    offset, _ = measured_on_plate(texture, generator.plate.picture, truth)
     right = displaced(wrong, offset, offset)
     covered = generator.atlas(right).coverage
     before = (texture.coverage - truth.matte).abs().mean()

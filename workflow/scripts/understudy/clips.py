@@ -15,6 +15,8 @@ class Clip:
 
     `person` says who is followed: `largest`, `central`, the number of a track, or `x,y@seconds`, a point in upright
     source pixels at a time of the source. `crop` is `person`, `none`, or `left,top,width,height` in the same pixels.
+    `ignore` names boxes of that form, several separated by `;`, in which nothing is learnt or measured: captions, logos,
+    watermarks.
     """
 
     clip: str
@@ -23,11 +25,18 @@ class Clip:
     end_s: float
     person: str
     crop: str
+    ignore: str = ""
+
+    def ignored_boxes(self) -> list[tuple[int, int, int, int]]:
+        """List the boxes of `ignore`: left, top, width, height, upright source pixels."""
+        return [tuple(map(int, box.split(","))) for box in self.ignore.split(";") if box]
 
 
-DEFAULTS = {"start_s": "0", "end_s": "0", "person": "largest", "crop": "person"}
+DEFAULTS = {"start_s": "0", "end_s": "0", "person": "largest", "crop": "person", "ignore": ""}
 _PERSON = re.compile(r"largest|central|[1-9]\d*|\d+(\.\d+)?,\d+(\.\d+)?@(?P<seconds>\d+(\.\d+)?)")
-_CROP = re.compile(r"person|none|\d+,\d+,[1-9]\d*,[1-9]\d*")
+_BOX = r"\d+,\d+,[1-9]\d*,[1-9]\d*"
+_CROP = re.compile(rf"person|none|{_BOX}")
+_IGNORE = re.compile(rf"({_BOX}(;{_BOX})*)?")
 
 
 def read_clips(path: str | Path) -> dict[str, Clip]:
@@ -111,7 +120,12 @@ def _read_row(place: str, names: list[str], values: list[str]) -> Clip:
         raise ClipTableError(
             f"{place}: crop is '{row['crop']}', expected 'person', 'none' or 'left,top,width,height' in pixels."
         )
-    return Clip(row["clip"], row["video"], times["start_s"], times["end_s"], row["person"], row["crop"])
+    if not _IGNORE.fullmatch(row["ignore"]):
+        raise ClipTableError(
+            f"{place}: ignore is '{row['ignore']}', expected boxes 'left,top,width,height' in pixels of the upright "
+            "video, several separated by ';'; correct it or leave it out."
+        )
+    return Clip(row["clip"], row["video"], times["start_s"], times["end_s"], row["person"], row["crop"], row["ignore"])
 
 
 def _check_person(place: str, person: str, start_s: float, end_s: float) -> None:

@@ -82,16 +82,22 @@ class FrameTruth(_Batch):
     """What the footage shows of one frame.
 
     Attributes:
-        picture: (B, 3, H, W) float32, RGB, -1..1.
+        picture: (B, 3, H, W) float32, RGB, -1..1; grey where it does not count.
         matte: (B, 1, H, W) float32, share of the pixel that is the person, 0..1.
         flow: (B, 2, H, W) float32 px, optical flow to the frame before (zero in a run's first frame).
-        confidence: (B, 1, H, W) float32, trust in `flow`, 0..1.
+        confidence: (B, 1, H, W) float32, trust in `flow`, 0..1; 0 where it starts or ends in what does not count.
+        counted: (B, 1, H, W) float32, 1 where the picture counts, 0 in the clip's ignored boxes. None stands for 1.
     """
 
     picture: Tensor
     matte: Tensor
     flow: Tensor
     confidence: Tensor
+    counted: Tensor | None = None
+
+    def __post_init__(self) -> None:
+        if self.counted is None:
+            object.__setattr__(self, "counted", torch.ones_like(self.matte))  # frozen; a tensor from here on
 
 
 @dataclass(frozen=True)

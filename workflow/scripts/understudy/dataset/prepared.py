@@ -94,14 +94,14 @@ class KeptFrames:
         row = self._rows[number]
         flows = {stride: (row[f"flow {stride}"], row[f"trust {stride}"]) for stride in self._strides}
         return PreparedFrame(
-            CompactTruth(row["picture"], row["matte"], flows),
+            CompactTruth(row["picture"], row["matte"], flows, row["counted"]),
             {kind: CompactMap(*(row[f"{kind} {one.name}"] for one in fields(CompactMap))) for kind in self._kinds},
         )
 
 
 def _arrays(frame: PreparedFrame) -> dict[str, np.ndarray]:
     """Name every array of a frame, in the order of its record."""
-    arrays = {"picture": frame.truth.picture, "matte": frame.truth.matte}
+    arrays = {"picture": frame.truth.picture, "matte": frame.truth.matte, "counted": frame.truth.counted}
     for stride, (flow, trust) in frame.truth.flows.items():
         arrays |= {f"flow {stride}": flow, f"trust {stride}": trust}
     for kind, each in frame.maps.items():

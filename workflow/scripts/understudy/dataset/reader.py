@@ -293,6 +293,7 @@ class _Files:
             stack.enter_context(open_file(getattr(clip, name), name)) for name in ("frames", "pose", "surface", "flow")
         )
         self.to_reference = clip_motion(clip).to_reference  # (T, 3, 3)
+        self._ignored = json.loads(self.frames.attrs.get("ignore", "[]"))
         self._figures: OrderedDict[tuple[int, str], Figure] = OrderedDict()
 
     def truth(self, row: int) -> StoredTruth:
@@ -301,7 +302,7 @@ class _Files:
             int(group.removeprefix("stride_")): (self.flow[group]["backward"][row], self.flow[group]["confidence"][row])
             for group in self.flow
         }
-        return StoredTruth(self.frames["rgb"][row], self.surface["matte"][row], flows)
+        return StoredTruth(self.frames["rgb"][row], self.surface["matte"][row], flows, self._ignored)
 
     def figure(self, row: int, kind: str, size: NetworkSize) -> Figure:
         """Read pose and surface of one frame and bring them to the network's picture."""

@@ -11,15 +11,24 @@ from understudy.dataset.batch import FrameTruth
 from understudy.dataset.maps import joined
 
 FLOW_UNIT_PX = 1 / 16  # of flow.h5
+GREY = np.uint8(128)  # stands where a picture does not count
 
 
 @dataclass(frozen=True)
 class StoredTruth:
-    """One frame as the files hold it: rgb (H, W, 3) uint8, matte (H, W) uint8, flows stride -> (flow, confidence)."""
+    """One frame as the files hold it.
+
+    Attributes:
+        rgb: (H, W, 3) uint8.
+        matte: (H, W) uint8.
+        flows: stride -> flow (H, W, 2) int16 and confidence (H, W) uint8.
+        ignored: boxes in which the picture does not count: left, top, right, bottom, frame px.
+    """
 
     rgb: np.ndarray
     matte: np.ndarray
     flows: Mapping[int, tuple[np.ndarray, np.ndarray]]
+    ignored: Sequence[Sequence[float]] = ()
 
 
 @dataclass(frozen=True)
@@ -27,14 +36,16 @@ class CompactTruth:
     """The numbers of one `FrameTruth`, and of its flows over longer strides, as small as they can be kept.
 
     Attributes:
-        picture: (3, H, W) uint8 RGB.
+        picture: (3, H, W) uint8 RGB, grey where it does not count.
         matte: (1, H, W) uint8.
         flows: stride -> flow (2, H, W) float16 px and confidence (1, H, W) uint8; 0 where it leads out of the run.
+        counted: (1, H, W) bool.
     """
 
     picture: np.ndarray
     matte: np.ndarray
     flows: dict[int, tuple[np.ndarray, np.ndarray]]
+    counted: np.ndarray
 
 
 def compact_truth(stored: StoredTruth, within: int, factor: int) -> CompactTruth:
@@ -50,7 +61,41 @@ def compact_truth(stored: StoredTruth, within: int, factor: int) -> CompactTruth
         for stride, (flow, confidence) in stored.flows.items()
     }
     picture = np.ascontiguousarray(area_mean(stored.rgb, factor).transpose(2, 0, 1))
-    return CompactTruth(picture, area_mean(stored.matte, factor)[None], flows)
+    counted = counted_pixels(stored.ignored, *picture.shape[1:], factor)
+    if stored.ignored:
+        picture = np.where(counted, picture, GREY)  # nothing can be learnt of what is not there
+        flows = {stride: (flow, _between_counted(flow, trust, counted)) for stride, (flow, trust) in flows.items()}
+    return CompactTruth(picture, area_mean(stored.matte, factor)[None], flows, counted[None])
+
+
+def counted_pixels(ignored: Sequence[Sequence[float]], height: int, width: int, factor: int) -> np.ndarray:
+    """Mark the pixels that no ignored box touches.
+
+    Args:
+        ignored: left, top, right, bottom of each box, frame px.
+        height, width: of the network's picture.
+        factor: frame pixels per network pixel.
+
+    Returns:
+        (H, W) bool.
+    """
+    counted = np.ones((height, width), bool)
+    for box in ignored:
+        (left, top), (right, bottom) = np.floor(np.divide(box[:2], factor)), np.ceil(np.divide(box[2:], factor))
+        counted[int(top) : int(bottom), int(left) : int(right)] = False
+    return counted
+
+
+def _between_counted(flow: np.ndarray, trust: np.ndarray, counted: np.ndarray) -> np.ndarray:
+    """Distrust flows (2, H, W) px that start at a pixel that does not count, or end on or beside one."""
+    height, width = counted.shape
+    y, x = np.mgrid[:height, :width]
+    columns, rows = (
+        [end(flow[axis].astype(np.float32) + start).clip(0, size - 1).astype(int) for end in (np.floor, np.ceil)]
+        for axis, start, size in ((0, x, width), (1, y, height))
+    )  # the four pixels about each flow's end
+    far = np.logical_and.reduce([counted[row, column] for row in rows for column in columns])  # (H, W)
+    return trust * (counted & far).astype(np.uint8)
 
 
 def network_flow(flow: np.ndarray, confidence: np.ndarray, factor: int) -> tuple[np.ndarray, np.ndarray]:
@@ -86,6 +131,7 @@ def join_truth(truths: Sequence[CompactTruth]) -> FrameTruth:
         matte=joined([each.matte for each in truths]).float() / 255,
         flow=flow,
         confidence=confidence,
+        counted=joined([each.counted for each in truths]).float(),
     )
 
 

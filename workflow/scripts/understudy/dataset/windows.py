@@ -196,7 +196,7 @@ def _frame_size(clips: Sequence[ClipFiles]) -> tuple[int, int]:
 def _source(clip: ClipFiles) -> dict[str, str]:
     """What pixels and surface of a clip are, so that others give another windows.h5 even where all poses agree."""
     with open_file(clip.frames, "frames") as frames, open_file(clip.surface, "surface") as surface:
-        named = {name: str(frames.attrs.get(name, "")) for name in ("source_sha256", "crop")}
+        named = {name: str(frames.attrs.get(name, "")) for name in ("source_sha256", "crop", "ignore")}
         return named | {"surface_sha256": str(surface.attrs.get("sha256", ""))}
 
 

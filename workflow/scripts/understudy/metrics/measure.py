@@ -43,6 +43,8 @@ FIGURES_PROTOCOL = (
     "px each way (at 128 px height) to where it fits best; read it beside the yardsticks.",
     "sharpness_person_ratio: Laplacian energy over that of the truth. warp_error_person_ratio: change along the "
     "motion over that of the truth. drift_person_db: person PSNR of the last quarter minus that of the first.",
+    "ignored_share: of the pixels, ignored_person_share: of the person's, that lie in boxes of the clip table's column "
+    "ignore; no figure is taken of them.",
     "nearest_training_frame shows the training frame with the most similar 17 joints as it is; previous_frame repeats "
     "the true frame before, which no renderer has.",
 )

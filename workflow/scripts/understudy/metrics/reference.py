@@ -77,6 +77,7 @@ def face_mask(box: np.ndarray, size: tuple[int, int]) -> np.ndarray:
 
 def _from_batch(number: int, truth: FrameTruth, face: np.ndarray) -> TrueFrame:
     picture = ((truth.picture[0].permute(1, 2, 0).numpy() + 1) * 127.5).round().astype(np.uint8)
+    counted = truth.counted[0, 0].numpy() > 0
     return TrueFrame(
         number=number,
         picture=np.ascontiguousarray(picture),
@@ -84,6 +85,7 @@ def _from_batch(number: int, truth: FrameTruth, face: np.ndarray) -> TrueFrame:
         flow=np.ascontiguousarray(truth.flow[0].permute(1, 2, 0).numpy()),
         trusted=truth.confidence[0, 0].numpy() > TRUSTED,
         face=face,
+        counted=None if counted.all() else counted,
     )
 
 

@@ -1,12 +1,14 @@
 """Figures of one series of pictures against the true ones, gathered frame by frame in constant memory per frame."""
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from understudy.metrics.image import laplacian_energy, psnr, shift_tolerant_psnr, ssim
 from understudy.metrics.motion import drift, warp_error
+
+GREY = np.uint8(128)
 
 
 @dataclass(frozen=True)
@@ -20,6 +22,7 @@ class TrueFrame:
         flow: (H, W, 2) float32 px, back to the frame before.
         trusted: (H, W) bool, where `flow` is known.
         face: (H, W) bool, the face and a margin; None where it is not known.
+        counted: (H, W) bool, what figures are taken of; None where it is everything.
     """
 
     number: int
@@ -28,6 +31,7 @@ class TrueFrame:
     flow: np.ndarray
     trusted: np.ndarray
     face: np.ndarray | None = None
+    counted: np.ndarray | None = None
 
 
 @dataclass
@@ -46,8 +50,9 @@ class Series:
 
     def add(self, picture: np.ndarray, true: TrueFrame) -> None:
         """Add the next picture (H, W, 3) uint8 and its truth."""
+        picture, true, left_out = _counted_only(picture, true)
         if true.number % self.every == 0 and true.person.any():
-            self._figures.append(self._measure(picture, true))
+            self._figures.append(self._measure(picture, true) | left_out)
         self._before = picture, true
 
     def figures(self) -> dict[str, float | int | None]:
@@ -65,7 +70,13 @@ class Series:
             "warp_error_person_ratio": _rounded(self._ratio("change"), 3),
             "drift_person_db": _rounded(drift(person) if len(person) else math.nan, 2),
             **self._face_figures(),
+            **self._ignored_figures(),
         }
+
+    def _ignored_figures(self) -> dict[str, float | None]:
+        """Return what share of the pixels, and of the person's, figures leave out; nothing where they take all."""
+        names = ("ignored_share", "ignored_person_share")
+        return {name: _rounded(_mean(self._column(name)), 4) for name in names if len(self._column(name))}
 
     def _face_figures(self) -> dict[str, float | int | None]:
         """Return what is measured about the face; nothing where no frame shows one."""
@@ -80,11 +91,11 @@ class Series:
         }
 
     def _measure(self, picture: np.ndarray, true: TrueFrame) -> dict[str, float]:
-        truth, person = true.picture, true.person
+        truth, person, counted = true.picture, true.person, true.counted
         figures = {
-            "psnr": psnr(picture, truth),
+            "psnr": psnr(picture, truth, counted),
             "psnr_person": psnr(picture, truth, person),
-            "ssim": ssim(picture, truth),
+            "ssim": ssim(picture, truth, counted),
             "ssim_person": ssim(picture, truth, person),
             "tolerant": shift_tolerant_psnr(picture, truth, self.tolerance_px, person),
             "detail": laplacian_energy(picture, person),
@@ -111,6 +122,25 @@ class Series:
         """Mean of a figure over the mean of the same figure of the truth."""
         true = _mean(self._column(f"true_{name}"))
         return _mean(self._column(name)) / true if true > 0 else math.nan
+
+
+def _counted_only(picture: np.ndarray, true: TrueFrame) -> tuple[np.ndarray, TrueFrame, dict[str, float]]:
+    """Leave out what does not count: grey in both pictures, because windows of figures reach into it; in no mask.
+
+    Returns:
+        picture and truth so, and the shares of all pixels and of the person's that are left out.
+    """
+    if true.counted is None:
+        return picture, true, {}
+    picture, truth = (np.where(true.counted[..., None], one, GREY) for one in (picture, true.picture))
+    masks = {
+        name: mask & true.counted for name in ("person", "trusted", "face") if (mask := getattr(true, name)) is not None
+    }
+    shares = {
+        "ignored_share": 1 - float(true.counted.mean()),
+        "ignored_person_share": 1 - float(true.counted[true.person].mean()) if true.person.any() else math.nan,
+    }
+    return picture, replace(true, picture=truth, **masks), shares
 
 
 def _mean(values: np.ndarray) -> float:

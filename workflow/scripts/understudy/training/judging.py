@@ -66,7 +66,17 @@ class Hearing:
     def pictures(self) -> tuple[Tensor, ...]:
         """Drawn pictures that judges of single frames see: the final one only where it is made of an own past."""
         own = self.place > CONTEXT or self.batch.lead is not None
-        return (self.drawn.final, self.drawn.raw) if own else (self.drawn.raw,)
+        pictures = (self.drawn.final, self.drawn.raw) if own else (self.drawn.raw,)
+        return tuple(self.shown(picture, self.place) for picture in pictures)
+
+    @property
+    def real(self) -> Tensor:
+        """The footage beside them."""
+        return self.shown(self.batch.truth[self.place].picture, self.place)
+
+    def shown(self, picture: Tensor, place: int) -> Tensor:
+        """Show a picture of frame `place`: where the footage does not count every one shows the history's, unlearnt."""
+        return losses.filled(picture, self.batch.truth[place].counted, self.history[place])
 
 
 @dataclass(frozen=True)
@@ -163,7 +173,7 @@ def judge_terms(panel: Panel, hearing: Hearing) -> tuple[dict[str, Tensor], Tens
 def _image_verdicts(panel: Panel, hearing: Hearing, condition: Tensor) -> Iterator[Pair]:
     """Ask the image judge about final and raw picture; the footage is looked at once."""
     judge: ImageJudge = panel["image"]
-    real = judge.look(hearing.batch.truth[hearing.place].picture, condition)
+    real = judge.look(hearing.real, condition)
     for picture in hearing.pictures:
         yield Pair(judge.look(picture, condition), real)
 
@@ -179,21 +189,22 @@ def _temporal_verdicts(panel: Panel, hearing: Hearing, condition: Tensor) -> Ite
         there, share = chosen
         judge: TemporalJudge = panel[f"stride_{stride}"]
         flows = [batch.strided(place, stride)[0][there] for place in places[:2]]
-        own = [one[there] for one in (hearing.drawn.final, *(hearing.history[place] for place in places[1:]))]
-        real = [batch.truth[place].picture[there] for place in places]
+        drawn = (hearing.drawn.final, *(hearing.history[place] for place in places[1:]))
+        own = [hearing.shown(one, place)[there] for one, place in zip(drawn, places, strict=True)]
+        real = [hearing.shown(batch.truth[place].picture, place)[there] for place in places]
         yield Pair(judge.look(own, flows, condition[there]), judge.look(real, flows, condition[there]), share)
 
 
 def _crop_verdicts(panel: Panel, name: str, hearing: Hearing, condition: Tensor) -> Iterator[Pair]:
     """Ask a judge of crops about the frames that show what it judges; two hands are two crops of one batch."""
-    boxes, real = hearing.batch.maps[hearing.place].boxes, hearing.batch.truth[hearing.place].picture
+    boxes = hearing.batch.maps[hearing.place].boxes
     boxes = boxes[:, CROPS[name]].transpose(0, 1).flatten(0, 1)  # (N * B, 4), of what is judged, then of the clips
     chosen = chosen_rows(seen_boxes(boxes))
     if chosen is None:
         return
     there, share = chosen
     clips, size = there.nonzero()[:, 0] % len(condition), panel.crop_px
-    own, footage = (crop(one[clips], boxes[there], size) for one in (hearing.pictures[0], real))
+    own, footage = (crop(one[clips], boxes[there], size) for one in (hearing.pictures[0], hearing.real))
     maps = crop_condition(condition[clips], boxes[there], size)
     judge: ImageJudge = panel[name]
     yield Pair(judge.look(own, maps), judge.look(footage, maps), share)

@@ -36,6 +36,11 @@ def person_weight(matte: Tensor, person: float) -> Tensor:
     return weight / weight.mean(dim=(1, 2, 3), keepdim=True)
 
 
+def filled(picture: Tensor, counted: Tensor, filling: Tensor) -> Tensor:
+    """Put a filling (B, 3, H, W), never learnt from, where a picture like it does not count, by (B, 1, H, W) 0/1."""
+    return torch.where(counted > 0, picture, filling.detach())
+
+
 def trusted_mean(values: Tensor, trust: Tensor) -> Tensor:
     """Mean of values (B, C, H, W) weighted by trust (B, 1, H, W) of at least 0; 0 where nothing is trusted.
 
@@ -62,7 +67,11 @@ def gradient_distance(drawn: Tensor, real: Tensor, weight: Tensor) -> Tensor:
     difference = drawn - real
     right = (difference[..., 1:] - difference[..., :-1]).abs()  # (B, 3, H, W - 1)
     down = (difference[..., 1:, :] - difference[..., :-1, :]).abs()  # (B, 3, H - 1, W)
-    return trusted_mean(right, weight[..., 1:]) + trusted_mean(down, weight[..., 1:, :])
+    from_left, from_above = (
+        weight[..., :-1] > 0,
+        weight[..., :-1, :] > 0,
+    )  # a step from what does not count tells nothing
+    return trusted_mean(right, weight[..., 1:] * from_left) + trusted_mean(down, weight[..., 1:, :] * from_above)
 
 
 def least_squares_wish(score: Tensor) -> Tensor:

@@ -69,8 +69,9 @@ def person_psnr(drawn: Tensor, truth: FrameTruth) -> float:
     """PSNR of a picture (1, 3, H, W) on the person and its near surroundings, dB."""
     near = person_weight(truth.matte, 1.0)
     near = (near > near.min()).float() if near.max() > near.min() else torch.ones_like(near)  # (1, 1, H, W)
+    near = near * truth.counted
     squares = ((drawn.cpu().clamp(-1, 1) - truth.picture) / 2).square().mean(1, keepdim=True)
-    error = (squares * near).sum() / near.sum()
+    error = (squares * near).sum() / near.sum().clamp_min(1)
     return float(-10 * torch.log10(error.clamp_min(1e-10)))
 
 

@@ -12,8 +12,9 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor, nn
 
-from understudy.dataset.batch import ClipBatch, Lead
+from understudy.dataset.batch import ClipBatch, FrameTruth, Lead
 from understudy.errors import TrainingError
+from understudy.flow.warp import warp
 from understudy.model.contract import CONTEXT, Composition, Generator, Past
 from understudy.model.crops import seen_boxes
 from understudy.model.ranks import chosen_rows, own_rows, rank_mean, ranks
@@ -270,28 +271,35 @@ def frame_terms(
     """Compute the terms of one frame that need no judge, unweighted; those of weight 0 are left out.
 
     Pixels count by `steadiness` (B or 1, 1, H, W): what no map can tell, such as captions, is not learnt by heart.
-    `perceive` is the team's perceptual distance; it counts all pixels alike.
+    `perceive` is the team's perceptual distance; it counts all pixels alike. In the clip's ignored boxes nothing is
+    learnt but the matte: there the weights are 0, and what compares whole pictures sees the drawn one on both sides.
     """
-    drawn, truth, before = rolled.drawn, batch.truth[rolled.place], batch.truth[rolled.place - 1].picture
+    drawn, truth, previous = rolled.drawn, batch.truth[rolled.place], batch.truth[rolled.place - 1]
+    before, counted = previous.picture, truth.counted
     weight = losses.person_weight(truth.matte, weights.person)  # (B, 1, H, W)
     if steadiness is not None:
         weight = weight * steadiness
+    whole, weight = weight, weight * counted
     trust = truth.confidence * weight
     final, raw, real = drawn.final, drawn.raw, truth.picture
     # a real past is sharper than the generator's own ever is; a mask taught by it copies too much and blurs roll-outs
     pictures = (final, raw) if rolled.own else (raw,)
+
+    def shown(picture: Tensor) -> Tensor:
+        return losses.filled(picture, counted, final)
+
     terms = {
         "picture": lambda: sum(losses.picture_distance(one, real, weight) for one in pictures) / len(pictures),
         "gradient": lambda: sum(losses.gradient_distance(one, real, weight) for one in pictures) / len(pictures),
-        "matte": lambda: losses.picture_distance(drawn.matte, truth.matte, weight),
+        "matte": lambda: losses.picture_distance(drawn.matte, truth.matte, whole),
         "flow": lambda: losses.flow_distance(drawn.flow, truth.flow, trust),
-        "flow_warp": lambda: losses.warp_distance(before, drawn.flow, real, trust),
+        "flow_warp": lambda: losses.warp_distance(before, drawn.flow, real, trust * _arriving(previous, drawn.flow)),
     }
     if weights.face > 0 and (faces := chosen_rows(seen_boxes(boxes := batch.maps[rolled.place].boxes[:, 0]))):
         seen, share = faces
-        terms["face"] = lambda: share * losses.face_distance(final[seen], real[seen], boxes[seen])
+        terms["face"] = lambda: share * losses.face_distance(shown(final)[seen], shown(real)[seen], boxes[seen])
     if perceive is not None:
-        terms["perceptual"] = lambda: perceive(pictures, real)
+        terms["perceptual"] = lambda: perceive([shown(one) for one in pictures], shown(real))
     if rolled.own:
         terms["mask"] = lambda: losses.mask_share(drawn.mask, trust)
         own = rolled.before
@@ -301,6 +309,12 @@ def frame_terms(
         terms["output_warp"] = lambda: losses.warp_distance(own, truth.flow, final, trust)
     terms |= {name: lambda term=term: term for name, term in rolled.terms.items()}
     return {name: term() for name, term in terms.items() if getattr(weights, name) > 0}
+
+
+@torch.no_grad()
+def _arriving(previous: FrameTruth, flow: Tensor) -> Tensor:
+    """Mark the pixels whose flow ends where the frame before counts: (B, 1, H, W) float32 0/1."""
+    return (warp(1 - previous.counted, flow) == 0).float()
 
 
 def weighted_sum(terms: Mapping[str, Tensor], weights: LossSettings) -> Tensor:

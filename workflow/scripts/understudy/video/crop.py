@@ -109,6 +109,32 @@ def view_of(crop: Mapping[str, float], height: int, width: int, out_height: int,
     return View(height, width, scaled_height, scaled_width, left, top, wide, high, out_height, out_width)
 
 
+def ignored_boxes(view: View, clip: Clip) -> list[list[float]]:
+    """Carry the boxes that a clip's row leaves out into its frames.
+
+    Returns:
+        left, top, right, bottom of each in frame pixels, cut to the frame; those beside it are dropped.
+
+    Raises:
+        VideoError: a box does not lie in the picture.
+    """
+    boxes = []
+    across, down = view.scale
+    for left, top, width, height in clip.ignored_boxes():
+        if left + width > view.source_width or top + height > view.source_height:
+            raise VideoError(
+                f"The clip '{clip.clip}' ignores {width}x{height} pixels at {left},{top}, which do not lie in its "
+                f"picture of {view.source_width}x{view.source_height} pixels; correct ignore in the clip table."
+            )
+        corners = (np.array([[left, top], [left + width, top + height]]) - view.crop[:2]) * (across, down)
+        corners = corners.clip(0, (view.out_width, view.out_height))  # left top, right bottom
+        if (corners[1] > corners[0]).all():
+            boxes.append(corners.ravel().tolist())
+        else:
+            logger.info("%s: the ignored box %d,%d,%d,%d lies beside the frame", clip.clip, left, top, width, height)
+    return boxes
+
+
 def _check(left: float, top: float, wide: float, high: float, height: int, width: int, clip: Clip) -> None:
     given = clip.crop not in ("person", "none")
     outside = left < -0.5 or top < -0.5 or left + wide > width + 0.5 or top + high > height + 0.5

@@ -10,7 +10,7 @@ from understudy.clips import Clip
 from understudy.errors import VideoError
 from understudy.job import atomic_path
 from understudy.settings import VERSIONS, DecodeSettings
-from understudy.video.crop import View, view_of
+from understudy.video.crop import View, ignored_boxes, view_of
 from understudy.video.source import SourceVideo
 from understudy.video.timing import Progress, at_constant_rate, constant_rate
 
@@ -80,6 +80,7 @@ def _attributes(source: SourceVideo, view: View, rate: Fraction, clip: Clip) -> 
         "source": str(source.path),
         "source_sha256": source.sha256(),
         "crop": list(view.crop),
+        "ignore": ignored_boxes(view, clip),
         "scale_x": view.scale[0],
         "scale_y": view.scale[1],
         "rotation_deg": source.facts.rotation_deg,

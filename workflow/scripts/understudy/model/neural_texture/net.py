@@ -147,7 +147,7 @@ class NeuralTexture(Generator):
     def _measured(self, semantic: SemanticMap, truth: FrameTruth) -> tuple[Tensor, Tensor]:
         """Measure the offset of a map (B, 2, H, W) px, and where it counts (B, 1, H, W) 0/1."""
         texture = self.atlas(semantic)
-        return measured_on_plate(texture, self.plate(semantic.camera)[0], truth.picture, truth.matte)
+        return measured_on_plate(texture, self.plate(semantic.camera)[0], truth)
 
     def _drawn(
         self, semantic: SemanticMap, offset: Tensor, offset_before: Tensor, before: Tensor, past_valid: Tensor

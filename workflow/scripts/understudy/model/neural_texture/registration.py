@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from understudy.dataset.batch import SemanticMap
+from understudy.dataset.batch import FrameTruth, SemanticMap
 from understudy.flow.warp import warp
 from understudy.model.blocks import Down, Residual, rectify, zero_start
 from understudy.model.neural_texture.atlas import PARTS, Texture
@@ -109,21 +109,21 @@ def measured_offset(rendered: Tensor, real: Tensor, near: Tensor) -> Tensor:
     return functional.interpolate(offset, size=size, mode="bilinear")
 
 
-def measured_on_plate(texture: Texture, plate: Tensor, real: Tensor, matte: Tensor) -> tuple[Tensor, Tensor]:
-    """Measure a map's offset by its texture on the plate.
+def measured_on_plate(texture: Texture, plate: Tensor, truth: FrameTruth) -> tuple[Tensor, Tensor]:
+    """Measure a map's offset by its texture on the plate; where the footage does not count it says nothing.
 
     Args:
         texture: seen through the map.
         plate: (B or 1, 3, H, W) float, -1..1.
-        real: (B, 3, H, W) float, -1..1, the footage.
-        matte: (B, 1, H, W) float, 0..1, the person in it.
+        truth: the footage.
 
     Returns:
         offset (B, 2, H, W) float32 px, and where it counts (B, 1, H, W) float 0/1.
     """
-    covered = torch.maximum(texture.coverage, matte) > PERSON_SHARE
-    near = functional.max_pool2d(covered.float(), 5, stride=1, padding=2)
+    covered = torch.maximum(texture.coverage, truth.matte) > PERSON_SHARE
+    near = functional.max_pool2d(covered.float(), 5, stride=1, padding=2) * truth.counted
     rendered = texture.coverage * texture.colour + (1 - texture.coverage) * plate
+    real = torch.where(truth.counted > 0, truth.picture, rendered)
     return measured_offset(rendered, real, near), near
 
 

@@ -1,7 +1,7 @@
 """Makes neural-texture generators: from footage, for a file's weights, from the stage before at half the height."""
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -61,20 +61,28 @@ def atlas_texels(settings: ModelSettings, height_px: int) -> int:
 
 def _unproject_registered(atlas: Atlas, plate: Plate, frames: Frames) -> None:
     """Fill the atlas with the footage's colours; each round first moves the maps onto what the last one found."""
-    shown = [(semantic, truth.picture, truth.matte) for semantic, truth in frames]
-    atlas.colour.copy_(unproject(shown, atlas.texels))
+    truths = [truth for _, truth in frames]
+    shown = [(truth.picture, truth.matte * truth.counted) for truth in truths]
+    maps = [semantic for semantic, _ in frames]
+    atlas.colour.copy_(unproject(_with(maps, shown), atlas.texels))
     for _ in range(REGISTRATION_ROUNDS):
         offsets = [
-            measured_on_plate(atlas(semantic), plate(semantic.camera)[0], *truth)[0] for semantic, *truth in shown
+            measured_on_plate(atlas(semantic), plate(semantic.camera)[0], truth)[0] for semantic, truth in frames
         ]
-        logger.info("maps miss the texture by %.2f px on average", _mean_length(offsets, shown))
-        moved = ((displaced(one[0], by, by), *one[1:]) for one, by in zip(shown, offsets, strict=True))
-        atlas.colour.copy_(unproject(moved, atlas.texels))
+        logger.info("maps miss the texture by %.2f px on average", _mean_length(offsets, truths))
+        moved = (displaced(semantic, by, by) for semantic, by in zip(maps, offsets, strict=True))
+        atlas.colour.copy_(unproject(_with(moved, shown), atlas.texels))
 
 
-def _mean_length(offsets: Sequence[torch.Tensor], shown: Sequence[tuple]) -> float:
+def _with(maps: Iterable[SemanticMap], shown: Sequence[tuple[torch.Tensor, torch.Tensor]]) -> Iterator[tuple]:
+    """Put maps beside the pictures and mattes they are read with."""
+    return ((semantic, *one) for semantic, one in zip(maps, shown, strict=True))
+
+
+def _mean_length(offsets: Sequence[torch.Tensor], truths: Sequence[FrameTruth]) -> float:
     """Mean length on the person of offsets (1, 2, H, W), pixels."""
-    lengths = [float(by.norm(dim=1)[matte[:, 0] > 0.5].mean()) for by, (*_, matte) in zip(offsets, shown, strict=True)]
+    pairs = zip(offsets, truths, strict=True)
+    lengths = [float(by.norm(dim=1)[truth.matte[:, 0] > 0.5].mean()) for by, truth in pairs]
     return sum(lengths) / len(lengths)
 
 
@@ -84,5 +92,6 @@ def _sizes(plate: Plate) -> tuple[int, ...]:
 
 
 def _stacked(truths: Sequence[FrameTruth]) -> tuple[torch.Tensor, torch.Tensor]:
-    """Join pictures (T, 3, H, W) and mattes (T, 1, H, W) of single frames."""
-    return torch.cat([one.picture for one in truths]), torch.cat([one.matte for one in truths])
+    """Join pictures (T, 3, H, W) and what hides the background (T, 1, H, W): the person, and what does not count."""
+    hidden = [torch.maximum(one.matte, 1 - one.counted) for one in truths]
+    return torch.cat([one.picture for one in truths]), torch.cat(hidden)
