@@ -15,8 +15,8 @@ class Clip:
 
     `person` says who is followed: `largest`, `central`, the number of a track, or `x,y@seconds`, a point in upright
     source pixels at a time of the source. `crop` is `person`, `none`, or `left,top,width,height` in the same pixels.
-    `ignore` names boxes of that form, several separated by `;`, in which nothing is learnt or measured: captions, logos,
-    watermarks.
+    `ignore` names boxes of that form, several separated by `;`, in which nothing is learnt or measured: captions,
+    logos, watermarks.
     """
 
     clip: str

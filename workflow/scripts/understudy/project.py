@@ -97,7 +97,8 @@ class Project:
 
     def located_row(self, clip: str) -> dict[str, Any]:
         """Return a clip's row as its crop needs it: another person changes nothing unless it is cropped to them."""
-        return self.clip_row(clip) if self.chooses_in_whole(clip) else self.decoded_row(clip)
+        row = self.clip_row(clip) if self.chooses_in_whole(clip) else self.decoded_row(clip)
+        return row | {"ignore": ""}
 
     def decoded_row(self, clip: str) -> dict[str, Any]:
         """Return a clip's row as decoding needs it, which knows the crop and not the person."""
