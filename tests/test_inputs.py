@@ -108,6 +108,20 @@ def test_a_project_gives_a_clip_its_own_files(tmp_path, monkeypatch):
     assert load_project(network, tmp_path).surface_gpus() == 0
 
 
+def test_files_that_are_gone_are_asked_for_where_an_older_result_stands(tmp_path, monkeypatch):
+    """Snakemake would take the surface of another backend for this one's."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "clips.tsv").write_text("clip\tvideo\nada\tada.mp4\n")
+    (tmp_path / "ada.mp4").touch()
+    config = {"clips": "clips.tsv", "performers": {"ada": {"clips": ["ada"]}}, "surface": {"backend": "densepose_dump"}}
+    load_project(config, tmp_path)
+    surface = tmp_path / "results" / "clips" / "ada" / "surface.h5"
+    surface.parent.mkdir(parents=True)
+    surface.touch()
+    with pytest.raises(SettingsError, match=r"densepose_dump.path names densepose/ada for the clip 'ada', which does"):
+        load_project(config, tmp_path)
+
+
 def test_settings_of_backends_that_are_not_chosen_keep_a_trainings_state():
     stage = "s0t0"
     plain = load_project(CONFIG_WITH_CLIP, ".").stage_digest(stage)

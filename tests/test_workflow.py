@@ -15,7 +15,9 @@ import pytest
 import torch
 import yaml
 
+from densepose_files import true_maps, write_pictures
 from planted import vgg19_weights
+from understudy.layouts import open_file
 
 ROOT = Path(__file__).parents[1]
 PARTS = ("Snakefile", "rules", "workflow", "config", "profiles", "envs")
@@ -235,3 +237,45 @@ def test_vid2vid_draws_from_limbs_alone_with_a_face_and_a_warm_start(project, tm
     figures = json.loads((folder / "results/performers/eve/metrics.json").read_text())["figures"]
     assert figures["clipped_maps"]["generator"]["psnr_face_db"] > 0
     assert not planned(folder, config="config/vid2vid.yaml")
+
+
+def test_another_surface_backend_reruns_what_stands_on_surfaces(project, changed_config):
+    """DensePose's results are asked for before any job; with them, poses and flows stay as they are."""
+
+    def change(settings):
+        settings["surface"] = {"backend": "densepose_dump", "densepose_dump": {"path": "iuv/{clip}"}}
+        settings["transfers"][0]["retarget"] = "global"
+
+    config = changed_config(change)
+    refused = snakemake(project, "--dry-run", config=config, expect=1)
+    assert "path names iuv/ada for the clip 'ada', which does not exist" in refused
+    for clip in ("ada", "ben"):
+        maps = true_maps(project / "results" / "clips" / clip / "truth.h5")
+        write_pictures(project / "iuv" / clip, maps)
+    jobs = planned(project, config=config)
+    assert jobs["estimate_surface"] == {"ada", "ben"}
+    assert set(jobs) == {"estimate_surface", "index_windows", "train_stage", "fit_driving", *AFTER_TRAINING}
+
+
+def test_results_of_densepose_make_a_film(project, tmp_path):
+    """Surfaces without a fitted body, of another atlas: from IUV pictures to a film, by the retargeting `global`."""
+    folder = shutil.copytree(project, tmp_path / "project", symlinks=True)
+    settings = yaml.safe_load((folder / "config" / "smoke.yaml").read_text())
+    settings["surface"] = {"backend": "densepose_dump", "densepose_dump": {"path": "maps/{clip}"}}
+    settings["training"]["stages"] = [{"name": "s0t1", "height_px": 64, "clip_frames": 2, "batch": 1, "steps": 3}]
+    (folder / "config" / "dump.yaml").write_text(yaml.safe_dump(settings))
+    for clip in ("ada", "ben"):
+        write_pictures(folder / "maps" / clip, true_maps(folder / "results" / "clips" / clip / "truth.h5"))
+    refused = snakemake(folder, config="config/dump.yaml", expect=1)
+    assert "surface.backend is 'densepose_dump', which fits none; set rendering.retarget" in refused
+    settings["rendering"] = {"retarget": "global"}
+    (folder / "config" / "dump.yaml").write_text(yaml.safe_dump(settings))
+    snakemake(folder, config="config/dump.yaml")
+    with open_file(folder / "results/transfers/ada/ben/driving.h5", "driving") as driving:
+        assert driving.attrs["chart"] == "densepose"
+    figures = json.loads((folder / "results/transfers/ada/ben/metrics.json").read_text())["figures"]
+    assert figures["transfer"]["psnr_person_db"] > 11, "the performer stands where the true transfer has them"
+
+    shutil.copy(folder / "maps" / "ben" / "000001_IUV.png", folder / "maps" / "ben" / "000002_IUV.png")
+    jobs = planned(folder, config="config/dump.yaml")
+    assert jobs["estimate_surface"] == {"ben"} and "train_stage" not in jobs

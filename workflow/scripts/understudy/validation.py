@@ -51,6 +51,7 @@ def load_project(config: Mapping[str, Any], root: Path) -> Project:
     _check_perceptual(project)
     _check_videos(project)
     _check_keypoints(project)
+    _check_files(project)
     return project
 
 
@@ -313,3 +314,16 @@ def _check_keypoints(project: Project) -> None:
                 "write {clip} into it where the clip's name belongs."
             )
         folders[folder] = clip
+
+
+def _check_files(project: Project) -> None:
+    """Ask for the files that backends read wherever an older result of theirs stands.
+
+    Snakemake takes an output whose inputs are gone as it is: the surface of another backend would pass for this one's.
+    Without such an output it is Snakemake that asks, once the files are needed.
+    """
+    for clip in project.clips_in_use():
+        if Path(f"results/clips/{clip}/pose.h5").is_file():
+            project.pose_files(clip)
+        if Path(f"results/clips/{clip}/surface.h5").is_file():
+            project.surface_files(clip)
