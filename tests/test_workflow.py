@@ -254,7 +254,8 @@ def test_another_surface_backend_reruns_what_stands_on_surfaces(project, changed
         write_pictures(project / "iuv" / clip, maps)
     jobs = planned(project, config=config)
     assert jobs["estimate_surface"] == {"ada", "ben"}
-    assert set(jobs) == {"estimate_surface", "index_windows", "train_stage", "fit_driving", *AFTER_TRAINING}
+    assert {"index_windows", "train_stage", "fit_driving", *AFTER_TRAINING} <= set(jobs)
+    assert not {"locate_person", "decode_clip", "estimate_pose", "estimate_flow", "synthesize_clip"} & set(jobs)
 
 
 def test_results_of_densepose_make_a_film(project, tmp_path):
