@@ -1,5 +1,7 @@
 """RTMW and DWPose on small ONNX networks with known answers: boxes, cut-outs, points, mapping, errors."""
 
+import ctypes
+
 import cv2
 import numpy as np
 import onnxruntime
@@ -13,6 +15,7 @@ from understudy.errors import BackendError
 from understudy.job import file_digest
 from understudy.semantics.joints import BODY, BODY_25, RIGHT_PUPIL
 from understudy.semantics.people import BACKENDS
+from understudy.semantics.pose_backends import _onnx_network
 from understudy.semantics.pose_backends._simcc import cut, decode, region_round
 from understudy.semantics.pose_backends._wholebody import COCO, map_points
 from understudy.semantics.pose_backends._yolox import decode_grid, letterbox, suppress
@@ -214,6 +217,9 @@ def test_other_files_are_named(models):
     write_detector(models / "rtmw.onnx", np.zeros((1, 5)), [0], DETECTOR_PX)
     with pytest.raises(BackendError, match="an RTMW or DWPose network gives"):
         backend(models)
+    write_detector(models / "yolox.onnx", np.zeros((1, 5)), [0], ("height", "width"))
+    with pytest.raises(BackendError, match=r"is tensor\(float\) of shape \[1, 3, 'height', 'width'\], expected one"):
+        backend(models)
     write_planted_pose(models / "yolox.onnx", random_points(), POSE_PX)
     with pytest.raises(BackendError, match=r"a YOLOX detector for 48 x 64 pixels gives \(batch, 62, 85\)"):
         backend(models)
@@ -223,3 +229,34 @@ def test_a_gpu_that_is_not_to_be_had_is_named(models, monkeypatch):
     monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: ["CPUExecutionProvider"])
     with pytest.raises(BackendError, match=r"is the CPU build; install onnxruntime-gpu"):
         backend(models, device="cuda")
+
+
+def test_a_gpu_build_without_a_gpu_is_refused_before_it_crashes(models, monkeypatch):
+    monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: ["CUDAExecutionProvider"])
+    monkeypatch.setattr(_onnx_network, "count_gpus", lambda: 0)
+    with pytest.raises(BackendError, match=r"shows this job no GPU"):
+        backend(models, device="cuda")
+
+
+def test_gpus_are_counted_by_the_driver(monkeypatch):
+    class Driver:
+        def __init__(self, name: str):
+            assert name == "libcuda.so.1"
+
+        def cuInit(self, flags: int) -> int:  # noqa: N802
+            return self.failure
+
+        def cuDeviceGetCount(self, number) -> int:  # noqa: N802
+            number._obj.value = 2
+            return 0
+
+    monkeypatch.setattr(ctypes, "CDLL", Driver)
+    for failure, expected in ((0, 2), (100, 0)):
+        Driver.failure = failure
+        assert _onnx_network.count_gpus() == expected
+    monkeypatch.setattr(ctypes, "CDLL", _absent)
+    assert _onnx_network.count_gpus() == 0
+
+
+def _absent(name: str):
+    raise OSError(name)

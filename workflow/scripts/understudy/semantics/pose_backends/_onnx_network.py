@@ -1,5 +1,6 @@
 """A network in an ONNX file, checked against its checksum and run by onnxruntime."""
 
+import ctypes
 from pathlib import Path
 
 import numpy as np
@@ -55,10 +56,10 @@ class Network:
             )
         (given, *others) = self._session.get_inputs()
         shape = [size if isinstance(size, int) else None for size in given.shape]
-        if others or len(shape) != 4 or shape[1] != 3 or None in shape[2:]:
+        if others or given.type != "tensor(float)" or len(shape) != 4 or shape[1] != 3 or None in shape[2:]:
             raise BackendError(
-                f"{key} names {path}, whose input '{given.name}' has the shape {given.shape}, expected one picture of "
-                f"a fixed size (batch, 3, height, width); take a network that docs/estimators.md names."
+                f"{key} names {path}, whose input '{given.name}' is {given.type} of shape {given.shape}, expected one "
+                f"tensor(float) of a fixed size (batch, 3, height, width); take one that docs/estimators.md names."
             )
         self._input = given.name
         self.batch, _, self.height, self.width = shape
@@ -95,10 +96,28 @@ def _checked_digest(path: Path, key: str, sha256: str) -> str:
 
 
 def _check_device(device: str) -> None:
-    if device == "cuda":
-        if PROVIDERS[device] not in onnxruntime.get_available_providers():
-            raise BackendError(
-                f"pose.rtmw.device is 'cuda', but onnxruntime {onnxruntime.__version__} here is the CPU build; install "
-                f"onnxruntime-gpu in its place (docs/estimators.md), or set pose.rtmw.device to cpu."
-            )
-        onnxruntime.preload_dlls()  # finds the CUDA libraries that came as wheels
+    """Ask for a GPU before onnxruntime does, which crashes where there is none (1.22)."""
+    if device != "cuda":
+        return
+    if PROVIDERS[device] not in onnxruntime.get_available_providers():
+        raise BackendError(
+            f"pose.rtmw.device is 'cuda', but onnxruntime {onnxruntime.__version__} here is the CPU build; install "
+            f"onnxruntime-gpu in its place (docs/estimators.md), or set pose.rtmw.device to cpu."
+        )
+    if count_gpus() == 0:
+        raise BackendError(
+            "pose.rtmw.device is 'cuda', but NVIDIA's driver is not installed here or shows this job no GPU (look at "
+            "nvidia-smi and CUDA_VISIBLE_DEVICES); run it where there is one, or set pose.rtmw.device to cpu."
+        )
+    onnxruntime.preload_dlls()  # finds the CUDA libraries that came as wheels
+
+
+def count_gpus() -> int:
+    """Ask NVIDIA's driver how many GPUs this process may use; 0 where there is no driver."""
+    try:
+        driver = ctypes.CDLL("libcuda.so.1")
+    except OSError:
+        return 0
+    number = ctypes.c_int()
+    failed = driver.cuInit(0) or driver.cuDeviceGetCount(ctypes.byref(number))
+    return 0 if failed else number.value
