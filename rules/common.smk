@@ -25,9 +25,9 @@ def section(name):
     return project.section(name)
 
 
-def single_picture_pose():
-    """Return what of the pose section decides how a person is found in one picture."""
-    return project.single_picture_pose()
+def locating_pose(wildcards):
+    """Return what of the pose section decides where a clip is cropped."""
+    return project.locating_pose(wildcards.clip)
 
 
 def pose_section(wildcards):

@@ -16,7 +16,7 @@ rule locate_person:
         gpu=pose_gpus,
     params:
         clip=located_row,
-        pose=single_picture_pose(),
+        pose=locating_pose,
         decode=section("decode"),
         version=version("semantics"),
     script:

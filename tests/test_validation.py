@@ -11,6 +11,7 @@ import yaml
 
 from understudy.backends import backend_fact, list_backends, load_backend
 from understudy.errors import BackendError, ClipTableError, SettingsError
+from understudy.settings import PoseSettings, from_params
 from understudy.validation import BACKEND_FOLDERS, complete, load_project
 
 ROOT = Path(__file__).parents[1]
@@ -217,7 +218,7 @@ def test_nothing_depends_on_a_backend_that_is_not_chosen():
     tuned = {"openpose": {"gpu": 3, "net_resolution": "-1x656"}}
     plain, other = (load_project(changed(pose=pose), ROOT) for pose in ({}, tuned))
     assert plain.pose_section("ada") == other.pose_section("ada")
-    assert plain.single_picture_pose() == other.single_picture_pose()
+    assert plain.people_pose("ada") == other.people_pose("ada")
     assert plain.stage_digest("s0t0") == other.stage_digest("s0t0")
     chosen = load_project(changed(pose=tuned | {"backend": "openpose"}), ROOT).pose_section("ada")
     assert chosen["openpose"]["gpu"] == 3 and chosen["openpose"]["net_resolution"] == "-1x656"
@@ -310,12 +311,44 @@ def test_a_generated_table_is_worth_the_same_rows_written_out():
         assert repr(generated.stage_training(name)) == repr(written.stage_training(name))
 
 
-def test_finding_a_person_does_not_depend_on_smoothing():
+def cropped_to_people(tmp_path):
+    """The demo's configuration, its clip ada cropped to the person."""
+    table = (ROOT / "config" / "demo_clips.tsv").read_text()
+    (tmp_path / "clips.tsv").write_text(re.sub(r"^(ada\t.*)\tnone$", r"\1\tperson", table, flags=re.MULTILINE))
+    return {"clips": str(tmp_path / "clips.tsv")}
+
+
+def test_finding_a_person_does_not_depend_on_smoothing(tmp_path):
+    clips = cropped_to_people(tmp_path)
     whole, smoothed, strict = (
-        load_project(changed(pose=pose), ROOT).single_picture_pose()
+        load_project(changed(pose=pose, **clips), ROOT).locating_pose("ada")
         for pose in ({}, {"smooth_frames": 9, "gap_frames": 3}, {"min_score": 0.6})
     )
     assert whole == smoothed != strict
+
+
+def test_a_crop_that_is_given_depends_on_no_estimator(tmp_path):
+    """Another backend decodes a clip anew only where it finds the person to crop to."""
+    clips = cropped_to_people(tmp_path)
+    one, other = (
+        load_project(changed(pose=pose, **clips), ROOT) for pose in ({}, {"backend": "rtmw", "min_score": 0.1})
+    )
+    assert one.locating_pose("ben") == other.locating_pose("ben")
+    assert one.locating_pose("ada") != other.locating_pose("ada")
+    assert from_params(PoseSettings, one.locating_pose("ben")).backend == ""
+
+
+def test_openposes_people_are_chosen_in_the_whole_picture(tmp_path, monkeypatch):
+    """They stand in files of the whole video; the whole picture's are the clip's own."""
+    clips = cropped_to_people(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    for clip in ("ada", "ben"):
+        (tmp_path / "keypoints" / clip).mkdir(parents=True)
+        (tmp_path / "keypoints" / clip / "0_keypoints.json").touch()
+    project = load_project(changed(pose={"backend": "openpose_json"}, **clips), ROOT)
+    assert project.chooses_in_whole("ada") and not project.chooses_in_whole("ben")
+    assert project.pose_files("ada/whole") == project.pose_files("ada") == ["keypoints/ada"]
+    assert project.people_pose("ada/whole")["openpose_json"]["path"] == "keypoints/ada"
 
 
 def test_clip_rows_stand_in_params_as_plain_values():

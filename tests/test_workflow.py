@@ -280,3 +280,28 @@ def test_results_of_densepose_make_a_film(project, tmp_path):
     shutil.copy(folder / "maps" / "ben" / "000001_IUV.png", folder / "maps" / "ben" / "000002_IUV.png")
     jobs = planned(folder, config="config/dump.yaml")
     assert jobs["estimate_surface"] == {"ben"} and "train_stage" not in jobs
+
+
+def test_openposes_files_go_out_and_stand_in_for_an_estimator(project, tmp_path):
+    """A missing folder is refused before any job; a backend reruns what depends on it; content counts, dates do not."""
+    folder = shutil.copytree(project, tmp_path / "project", symlinks=True)
+    settings = yaml.safe_load((folder / "config" / "smoke.yaml").read_text())
+    settings["pose"] = {"backend": "openpose_json"}
+    config = "config/files.yaml"
+    (folder / config).write_text(yaml.safe_dump(settings))
+    refused = snakemake(folder, config=config, expect=1)
+    assert "clip 'ada' does not exist: keypoints/ada" in refused and "rule " not in refused
+    snakemake(folder, "openpose_json")
+    (folder / "keypoints").mkdir()
+    for clip in ("ada", "ben"):
+        shutil.move(folder / "results" / "clips" / clip / "openpose_json", folder / "keypoints" / clip)
+    jobs = planned(folder, config=config)
+    assert jobs["find_people"] == jobs["estimate_pose"] == {"ada", "ben"}
+    assert {"estimate_surface", "index_windows", "train_stage"} <= set(jobs)
+    assert not {"synthesize_clip", "locate_person", "decode_clip", "estimate_flow"} & set(jobs)
+    target, file = "results/clips/ada/surface.h5", folder / "keypoints" / "ada" / "ada_000000000003_keypoints.json"
+    snakemake(folder, target, config=config)
+    os.utime(file)
+    assert "Nothing to be done" in snakemake(folder, "--dry-run", target, config=config)
+    file.write_text('{"version":1.3,"people":[]}')
+    assert set(planned(folder, target, config=config)) == {"find_people", "estimate_pose", "estimate_surface"}

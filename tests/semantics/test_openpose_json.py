@@ -16,11 +16,12 @@ from understudy.backends import load_backend
 from understudy.clips import Clip
 from understudy.errors import BackendError
 from understudy.layouts import open_file
+from understudy.semantics.choice import Choice
+from understudy.semantics.locate import locate_person
 from understudy.semantics.openpose_export import export_openpose_json
 from understudy.semantics.openpose_files import file_name, numbered_files, people_text, read_people
 from understudy.semantics.openpose_layout import OpenPosePerson
-from understudy.semantics.people import BACKENDS
-from understudy.semantics.places import to_source
+from understudy.semantics.people import BACKENDS, find_people
 from understudy.settings import DecodeSettings, PoseSettings
 from understudy.video.decode import decode_clip
 from understudy.video.frames import Frames
@@ -78,7 +79,7 @@ def numbers_found(frames: Path, folder: Path, **options) -> list[float]:
     backend = load_backend(BACKENDS, "openpose_json")(settings(folder, **options))
     with Frames(frames) as opened:
         people = check_pose_backend(backend, opened)
-        return [float(to_source(poses[0].body[0, :2], opened)[0]) - 45 if poses else -1.0 for poses in people]
+        return [float(opened.to_source(poses[0].body[0, :2])[0]) - 45 if poses else -1.0 for poses in people]
 
 
 def test_frames_get_the_poses_of_their_pictures(decoded, tmp_path):
@@ -131,6 +132,27 @@ def test_who_is_not_in_the_crop_is_not_there(decoded, tmp_path):
     folder = write_folder(tmp_path / "files", range(PICTURES))
     frames = decoded(area={"left": 110, "top": 0, "width": 48, "height": 96})
     assert numbers_found(frames, folder) == [-1] * PICTURES
+
+
+def test_a_single_picture_has_no_file(tmp_path):
+    with pytest.raises(BackendError, match="finds nobody in a single picture; give crop"):
+        load_backend(BACKENDS, "openpose_json")(settings(tmp_path)).detect(np.zeros((8, 8, 3), np.uint8))
+
+
+def test_a_clip_is_cropped_to_who_is_in_the_files(decoded, video, tmp_path):
+    """The whole picture is a clip of its own, whose people are those of the files; nothing else looks at pictures."""
+    folder = write_folder(tmp_path / "files", range(PICTURES))
+    frames = decoded(area={"left": 0, "top": 0, "width": WIDTH, "height": HEIGHT})
+    find_people(frames, tmp_path / "people.h5", settings(folder))
+    choice = Choice("largest", None, frames, tmp_path / "people.h5")
+    clip = Clip("dance", str(video), 0, 0, "largest", "person")
+    emptied = pose_settings("", min_score=0.0)
+    locate_person(video, tmp_path / "found.json", clip, choice, emptied, DecodeSettings("pyav", 96, 0, 0))
+    found = json.loads((tmp_path / "found.json").read_text())
+    people = [np.concatenate([somebody(number).in_our_pixels().body, somebody(number).face]) for number in (0, 29)]
+    low, high = people[0][:, :2].min(0), people[1][:, :2].max(0)
+    np.testing.assert_allclose([found["left"], found["top"]], low, atol=1)
+    np.testing.assert_allclose([found["left"] + found["width"], found["top"] + found["height"]], high, atol=1)
 
 
 def test_low_scores_are_absent(decoded, tmp_path):

@@ -38,11 +38,11 @@ class Project:
 
     def surface_section(self, clip: str) -> dict[str, Any]:
         """Return a clip's surface section; what only other backends read is left empty, so that it reruns nothing."""
-        return for_clip(in_use(self.section("surface")), self._clip(clip).clip)
+        return for_clip(in_use(self.section("surface")), self._named(clip))
 
     def surface_files(self, clip: str) -> list[str]:
         """Return the files and folders the surface backend reads besides the clip."""
-        return [str(path) for path in named_files("surface", self.section("surface"), self._clip(clip).clip)]
+        return [str(path) for path in named_files("surface", self.section("surface"), self._named(clip))]
 
     def surface_state(self, clip: str) -> dict[str, str]:
         """Return what stands for the content of `surface_files`: another content is another surface."""
@@ -53,18 +53,24 @@ class Project:
         surface = self.settings["surface"]
         return int(surface["backend"] == "densepose" and surface["densepose"]["device"].startswith("cuda"))
 
-    def single_picture_pose(self) -> dict[str, Any]:
-        """Return the pose section without what only acts over time, so that smoothing anew never decodes anew."""
-        files = {"openpose_json": {"path": "", "first_number": -1}}  # they belong to videos, not to pictures
-        return in_use(self.section("pose")) | {"smooth_frames": 1, "gap_frames": 0} | files
+    def locating_pose(self, clip: str) -> dict[str, Any]:
+        """Return what of the pose section decides where a clip is cropped: nothing, where no backend finds the person.
+
+        It leaves out what only acts over time, so that smoothing anew never decodes anew.
+        """
+        pose = in_use(self.section("pose")) | {"smooth_frames": 1, "gap_frames": 0}
+        if self._clip(clip).crop == "person" and not self.chooses_in_whole(clip):
+            return pose
+        idle = {key: value if isinstance(value, dict) else type(value)() for key, value in pose.items()}
+        return in_use(idle)
 
     def pose_section(self, clip: str) -> dict[str, Any]:
         """Return a clip's pose section; what only other backends read is left empty."""
-        return for_clip(in_use(self.section("pose")), self._clip(clip).clip)
+        return for_clip(in_use(self.section("pose")), self._named(clip))
 
     def pose_files(self, clip: str) -> list[str]:
         """Return the files and folders the pose backend reads besides the clip."""
-        return [str(path) for path in named_files("pose", self.section("pose"), self._clip(clip).clip)]
+        return [str(path) for path in named_files("pose", self.section("pose"), self._named(clip))]
 
     def pose_state(self, clip: str) -> dict[str, str]:
         """Return what stands for the content of `pose_files`: another content is another pose."""
@@ -88,8 +94,12 @@ class Project:
         return self._clip(clip).person != "largest"
 
     def chooses_in_whole(self, clip: str) -> bool:
-        """Whether that person is chosen in the whole picture, because the clip is cropped to them."""
-        return self.chooses(clip) and self._clip(clip).crop == "person"
+        """Whether that person is chosen in the whole picture, because the clip is cropped to them.
+
+        So is the largest among poses that were written for the video: they are found in no single picture.
+        """
+        written = self.settings["pose"]["backend"] == "openpose_json"
+        return (self.chooses(clip) or written) and self._clip(clip).crop == "person"
 
     def people_of(self, clip: str) -> str:
         """Return the clip whose people the clip table can name: itself, or its whole picture."""
@@ -226,6 +236,10 @@ class Project:
             **{name: in_use(self.settings[name]) for name in sections},
         }
         return hashlib.sha256(json.dumps(decisive, sort_keys=True).encode()).hexdigest()[:12]
+
+    def _named(self, clip: str) -> str:
+        """Return the name a clip has in the clip table; its whole picture has none of its own."""
+        return self._clip(clip).clip.removesuffix(WHOLE)
 
     def _clip(self, clip: str) -> Clip:
         if clip.endswith(WHOLE):

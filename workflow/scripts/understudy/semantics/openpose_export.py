@@ -9,7 +9,6 @@ from understudy.job import atomic_folder
 from understudy.layouts import open_file
 from understudy.semantics.openpose_files import file_name, people_text
 from understudy.semantics.openpose_layout import OpenPosePerson
-from understudy.semantics.places import to_source
 from understudy.video.frames import Frames
 from understudy.video.shown import shown_pictures
 
@@ -44,6 +43,6 @@ def _person(frames: Frames, rows: dict[str, np.ndarray], row: int) -> OpenPosePe
     parts = []
     for name in ("body", "face", "hands"):
         points = rows[name][row].astype(np.float64)
-        points[..., :2] = np.where(points[..., 2:] > 0, to_source(points[..., :2], frames), 0)
+        points[..., :2] = np.where(points[..., 2:] > 0, frames.to_source(points[..., :2]), 0)
         parts.append(points)
     return OpenPosePerson(*parts).in_openpose_pixels()

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import numpy as np
 
-from understudy.backends import load_backend
 from understudy.errors import BackendError
 from understudy.semantics.openpose_files import numbered_files, read_people
 from understudy.semantics.openpose_layout import OpenPosePerson
@@ -44,8 +43,11 @@ class Backend:
             yield [pose for person in people if (pose := self._pose(person, frames))]
 
     def detect(self, picture: np.ndarray) -> Sequence[FramePose]:
-        """A single picture has no file; the embedded estimator finds the people in it."""
-        return load_backend("understudy.semantics.pose_backends", "mediapipe")(self.settings).detect(picture)
+        """Refuse: files belong to pictures of a video, so a person to crop to is chosen in the whole clip."""
+        raise BackendError(
+            "The pose backend 'openpose_json' finds nobody in a single picture; give crop in the clip table as "
+            "left,top,width,height, or none."
+        )
 
     def _pose(self, person: OpenPosePerson, frames: Frames) -> FramePose | None:
         """Carry a person of the source's picture into the frame."""
