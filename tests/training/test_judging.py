@@ -68,7 +68,7 @@ def test_a_step_has_three_image_four_temporal_and_two_face_passes(settings):
     players = team(settings)
     seen = watch(players.judges)
     train_step(players, clip(clip_frames=5, strides=(3,)), ALL_LOSSES, JUDGED, torch.Generator().manual_seed(0))
-    counts = {name: len(passes) for name, passes in seen.items()}
+    counts = {name: sum(len(stack) for stack, _ in passes) // 2 for name, passes in seen.items()}  # of 2 clips
     levels = {"height_32", "height_16"} if settings.levels else {"height_32"}
     wanted = {"image": 3, "stride_1": 2, "stride_3": 2, "face": 2}  # real, final, raw; real, drawn; ...
     inner = {f"{name} {level}": wanted[name] for name in ("image", "stride_1", "stride_3") for level in levels}
@@ -203,7 +203,8 @@ def test_judges_take_one_step_with_the_generator_whatever_they_judge():
     seen = watch(players.judges)
     figures = train_step(players, clip(5, strides=(3,)), ALL_LOSSES, JUDGED, torch.Generator().manual_seed(0))
     assert len(steps) == 1
-    assert len(seen["image"]) == 2 + 4 * 3  # the first frame's final picture is made of a real past
+    looked = sum(len(stack) for stack, _ in seen["image"]) // 2  # of 2 clips
+    assert looked == 2 + 4 * 3  # the first frame's final picture is made of a real past
     assert (len(seen["stride_1"]), len(seen["stride_3"]), len(seen["face"])) == (10, 2, 10)
     assert {"image_gan", "temporal_gan", "face_gan", "judges"} < set(figures)
 

@@ -36,6 +36,14 @@ class Verdict:
     scores: tuple[Tensor, ...]
     features: tuple[tuple[Tensor, ...], ...]
 
+    def split(self, count: int) -> "list[Verdict]":
+        """Part a verdict of several pictures that were judged as one batch, one behind the other."""
+        scores = zip(*(one.chunk(count) for one in self.scores), strict=True)
+        features = zip(
+            *(zip(*(one.chunk(count) for one in level), strict=True) for level in self.features), strict=True
+        )
+        return [Verdict(*parts) for parts in zip(scores, features, strict=True)]
+
 
 @dataclass(frozen=True)
 class JudgeShape:

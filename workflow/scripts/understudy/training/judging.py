@@ -174,8 +174,10 @@ def _image_verdicts(panel: Panel, hearing: Hearing, condition: Tensor) -> Iterat
     """Ask the image judge about final and raw picture; the footage is looked at once."""
     judge: ImageJudge = panel["image"]
     real = judge.look(hearing.real, condition)
-    for picture in hearing.pictures:
-        yield Pair(judge.look(picture, condition), real)
+    pictures = hearing.pictures
+    drawn = judge.look(torch.cat(pictures), condition.repeat(len(pictures), 1, 1, 1))  # one batch: fewer, larger steps
+    for verdict in drawn.split(len(pictures)):
+        yield Pair(verdict, real)
 
 
 def _temporal_verdicts(panel: Panel, hearing: Hearing, condition: Tensor) -> Iterator[Pair]:
