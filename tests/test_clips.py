@@ -31,6 +31,11 @@ def test_ignored_boxes(tmp_path):
     assert clips["you"].ignored_boxes() == []
 
 
+@pytest.mark.parametrize("person", ["largest", "central", "2", "12", "640,360@1.5", "10.5,20@0"])
+def test_people_are_named_so(tmp_path, person):
+    assert read_clips(table(tmp_path, f"clip\tvideo\tperson\nme\ta\t{person}\n"))["me"].person == person
+
+
 @pytest.mark.parametrize(
     ("text", "words"),
     [
@@ -45,7 +50,11 @@ def test_ignored_boxes(tmp_path):
         ("clip\tvideo\tstart_s\nme\ta\tsoon\n", "line 2: start_s is 'soon'"),
         ("clip\tvideo\tstart_s\nme\ta\t-1\n", "start_s is '-1'"),
         ("clip\tvideo\tstart_s\tend_s\nme\ta\t5\t3\n", "end_s 3 does not come after start_s 5"),
-        ("clip\tvideo\tperson\nme\ta\tleft\n", "person is 'left'"),
+        ("clip\tvideo\tperson\nme\ta\tleft\n", "person is 'left', expected 'largest', 'central'.*x,y@seconds"),
+        ("clip\tvideo\tperson\nme\ta\t0\n", "person is '0'"),
+        ("clip\tvideo\tperson\nme\ta\t10,20\n", "person is '10,20', expected"),
+        ("clip\tvideo\tstart_s\tend_s\tperson\nme\ta\t2\t5\t10,20@5\n", "shows the video from 2 to 5 s"),
+        ("clip\tvideo\tstart_s\tperson\nme\ta\t2\t10,20@1.5\n", "shows the video from 2 s on"),
         ("clip\tvideo\tcrop\nme\ta\t1,2,3\n", "crop is '1,2,3'"),
         ("clip\tvideo\tcrop\nme\ta\t1,2,0,5\n", "crop is '1,2,0,5'"),
         ("clip\tvideo\tignore\nme\ta\t1,2,3\n", "ignore is '1,2,3', expected boxes"),

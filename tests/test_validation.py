@@ -10,7 +10,9 @@ import pytest
 import yaml
 
 from understudy.backends import backend_fact, list_backends, load_backend
+from understudy.clips import read_clips
 from understudy.errors import BackendError, ClipTableError, SettingsError
+from understudy.project import Project
 from understudy.settings import PoseSettings, from_params
 from understudy.validation import BACKEND_FOLDERS, complete, load_project
 
@@ -212,6 +214,23 @@ def test_openposes_files_stand_in_params_by_their_content(tmp_path, monkeypatch)
     changed_file = project.pose_state("ada")
     files[0].rename(files[0].with_name("a_000000000001_keypoints.json"))
     assert len({str(state) for state in (before, changed_file, project.pose_state("ada"))}) == 3
+
+
+def test_what_a_chosen_person_changes(tmp_path):
+    """Who is followed changes no frame and no search, unless the clip is cropped to them; several are looked for."""
+    rows = ("a\t3\tnone", "b\tcentral\tnone", "c\tlargest\tnone", "d\t2\tperson", "e\tlargest\tperson")
+    lines = ["clip\tperson\tcrop\tvideo", *(f"{row}\tx.mp4" for row in rows)]
+    (tmp_path / "clips.tsv").write_text("\n".join(lines))
+    project = Project(load_project(DEMO, ROOT).settings, read_clips(tmp_path / "clips.tsv"))
+    assert project.people_pose("a") == project.people_pose("b")
+    assert [project.people_pose(clip)["people"] for clip in ("a", "c", "d", "e", "e/whole")] == [6, 1, 6, 1, 6]
+    names = {"clip": "x"}
+    assert project.decoded_row("a") | names == project.decoded_row("b") | names == project.located_row("c") | names
+    assert project.located_row("d")["person"] == "2" and project.located_row("e")["person"] == "largest"
+    assert [project.people_of(clip) for clip in ("a", "d", "e")] == ["a", "d/whole", "e/whole"]
+    whole = project.clip_row("d/whole")
+    assert (whole["person"], whole["crop"], whole["video"]) == ("largest", "none", "x.mp4")
+    assert project.decode_of("d/whole")["height_px"] == 512 > project.decode_of("d")["height_px"]
 
 
 def test_nothing_depends_on_a_backend_that_is_not_chosen():

@@ -134,7 +134,26 @@ def test_changed_smoothing_decodes_nothing_anew(project, changed_config):
 
     jobs = planned(project, config=changed_config(change))
     assert {"estimate_pose", "estimate_surface", "train_stage"} <= set(jobs)
-    assert not {"locate_person", "decode_clip", "estimate_flow"} & set(jobs)
+    assert not {"locate_person", "decode_clip", "find_people", "estimate_flow"} & set(jobs)
+
+
+def test_another_person_is_followed_without_the_estimator(project, changed_config):
+    """Only a clip that is cropped to the person is decoded anew; who that is, is chosen in its whole picture."""
+    pose = "results/clips/again/pose.h5"
+
+    def plan(person, crop, act=planned):
+        row = f"again\tresults/clips/ada/synthetic.mp4\t0\t0.3\t{person}\t{crop}\n"
+        table = (project / "config" / "smoke_clips.tsv").read_text() + row
+        (project / "config" / "changed_clips.tsv").write_text(table)
+        change = changed_config(lambda settings: settings.update(clips="config/changed_clips.tsv"))
+        return act(project, pose, config=change)
+
+    plan("1", "none", snakemake)
+    assert (project / "results" / "clips" / "again" / "people.png").is_file()
+    assert "Nothing to be done" in plan("1", "none", lambda *words, **config: snakemake(*words, "--dry-run", **config))
+    assert set(plan("central", "none")) == {"estimate_pose"}
+    assert set(plan("60,70@0.1", "none")) == {"estimate_pose"}
+    assert set(plan("1", "person")) == {"locate_person", "decode_clip", "find_people", "draw_people", "estimate_pose"}
 
 
 def test_reordered_keys_and_touched_code_rerun_nothing(project, changed_config):

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from understudy.semantics.matte import body_matte, cut_and_fill
+from crowd import standing
+from understudy.semantics.matte import body_matte, cut_and_fill, keep_own
 
 
 @pytest.fixture
@@ -53,3 +54,21 @@ def test_matte_of_the_bare_body_is_its_coverage():
     part = np.zeros((4, 4), np.uint8)
     part[0, 0], part[2:, 2:] = 9, 9
     np.testing.assert_array_equal(body_matte(part, 2), [[64, 0], [0, 255]])
+
+
+def test_the_matte_keeps_to_the_nearer_person():
+    """Two people side by side in one mask: the border lies half way between their figures."""
+    here, there = standing(40, 62, 100), standing(100, 62, 100)
+    both = np.full((130, 150), 255, np.uint8)
+    kept = keep_own(both, here, there[None])
+    assert kept[:, :60].all() and not kept[:, 80:].any()
+    columns = np.flatnonzero(kept[62] == 0)
+    assert columns[0] == pytest.approx(70, abs=1)
+    other = keep_own(both, there, here[None])
+    assert ((other > 0) == (kept == 0)).mean() > 0.99, "only pixels as far from both are kept by both"
+
+
+def test_nobody_else_leaves_the_matte_as_it_is():
+    matte = np.arange(130 * 150, dtype=np.uint8).reshape(130, 150)
+    assert keep_own(matte, standing(40, 62, 100), np.zeros((0, 25, 3))) is matte
+    np.testing.assert_array_equal(keep_own(matte, standing(40, 62, 100), np.zeros((1, 25, 3))), matte)

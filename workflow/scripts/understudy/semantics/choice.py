@@ -97,9 +97,10 @@ def rows_at(people: People, frames: Frames, whole: People, whole_frames: Frames,
     overlap = np.zeros(len(here))
     led = wanted[people.frame] >= 0  # rows in frames where the whole picture knows the place
     overlap[led] = box_overlap(here[led], _inside(there[wanted[people.frame[led]]], frames))
-    totals = {number: overlap[people.track == number].sum() for number in np.unique(people.track)}
-    usual = max(totals, key=totals.get)
-    score = np.where(led, overlap, np.where(people.track == usual, SAME_PLACE, 0.0))
+    shared = {number: overlap[led & (people.track == number)] for number in np.unique(people.track[led])}
+    usual = max(shared, key=lambda number: shared[number].sum(), default=-1)
+    goes_on = usual > 0 and shared[usual].mean() >= SAME_PLACE
+    score = np.where(led, overlap, SAME_PLACE * (goes_on & (people.track == usual)))
     rows = np.full(people.frames, -1)
     for row in np.argsort(score, kind="stable"):  # the best comes last and stays
         if score[row] >= SAME_PLACE:
