@@ -91,6 +91,12 @@ fetch_parts() { # into the folders OpenPose's build looks in
   fetch "$source/3rdparty/pybind11" https://github.com/pybind/pybind11.git "$PYBIND11_COMMIT"
 }
 
+patch_caffe() { # protobuf dropped the second number of a limit in 2022, which it had ignored for years
+  sed -i 's/SetTotalBytesLimit(kProtoReadBytesLimit, 536870912)/SetTotalBytesLimit(kProtoReadBytesLimit)/' \
+    "$source/3rdparty/caffe/src/caffe/util/io.cpp"
+  grep -q 'SetTotalBytesLimit(kProtoReadBytesLimit);' "$source/3rdparty/caffe/src/caffe/util/io.cpp"
+}
+
 if [ "$device" = cuda ]; then
   export PATH=$cuda/bin:$PATH
   # cuDNN stays off: this Caffe knows it up to version 7 only.
@@ -145,6 +151,7 @@ install_module() { # the environment may be new while the build is old, so this 
 
 step fetch-openpose fetch "$source" https://github.com/CMU-Perceptual-Computing-Lab/openpose.git "$OPENPOSE_COMMIT"
 step fetch-parts fetch_parts
+step patch-caffe patch_caffe
 step configure-caffe configure_caffe
 step build-caffe build_caffe
 step configure-openpose configure_openpose

@@ -18,7 +18,9 @@ folder=$2
 case "$call" in
 *init*) mkdir -p "$folder/.git" ;;
 *fetch*) echo "${*: -1}" > "$folder/.git/commit" ;;
-*checkout*) mkdir -p "$folder/python/openpose" "$folder/models/face"; touch "$folder/models/face/pose_deploy.prototxt"
+*checkout*) mkdir -p "$folder/python/openpose" "$folder/models/face" "$folder/src/caffe/util"
+  echo "$LIMIT" > "$folder/src/caffe/util/io.cpp"
+  touch "$folder/models/face/pose_deploy.prototxt"
   echo "from . import pyopenpose" > "$folder/python/openpose/__init__.py" ;;
 *rev-parse*) if [ -n "${OTHER:-}" ]; then echo "$OTHER"; else cat "$folder/.git/commit"; fi ;;
 cmake*) mkdir -p "$4" ;;
@@ -52,6 +54,7 @@ def run(tmp_path):
     def start(**variables):
         calls.write_text("")
         environment = {"PATH": f"{stubs}:/usr/bin:/bin", "HOME": str(tmp_path), "CALLS": str(calls)}
+        environment |= {"LIMIT": "coded_input->SetTotalBytesLimit(kProtoReadBytesLimit, 536870912);"}
         environment |= {"CONDA_PREFIX": str(prefix), "OPENPOSE_DEVICE": "cpu", "OPENPOSE_JOBS": "2"} | variables
         given = {name: value for name, value in environment.items() if value is not None}
         made = subprocess.run([*shebang(), str(SCRIPT)], env=given, capture_output=True, text=True, cwd=tmp_path)
@@ -88,7 +91,7 @@ def test_a_run_does_every_step_and_a_second_one_none(run, tmp_path):
     assert not of("DOWNLOAD_.*=ON|getModels", calls), "no network is downloaded"
     assert not list(tmp_path.rglob(".git")), "OpenPose's build would ask git for other commits"
     code, words, calls = run()
-    assert code == 0 and words.count("was done before") == 6
+    assert code == 0 and words.count("was done before") == 7
     assert not of("^(git|cmake|make) ", calls)
 
 
@@ -118,6 +121,12 @@ def test_a_failure_within_a_step_is_not_passed_over(run):
 def test_sources_of_another_commit_are_refused(run):
     code, words, _ = run(OTHER="0123456789abcdef0123456789abcdef01234567")
     assert code == 1 and "gave another commit than" in words
+
+
+def test_a_source_that_the_patch_does_not_fit_is_refused(run, tmp_path):
+    code, words, calls = run(LIMIT="coded_input->SetTotalBytesLimit(limit, 1);")
+    assert code == 1 and "the step 'patch-caffe' failed" in words
+    assert not of("^cmake ", calls)
 
 
 def test_a_new_environment_takes_the_build_that_is_there(run, tmp_path):
