@@ -113,7 +113,7 @@ else
   caffe_mode=(-DCPU_ONLY=ON -DUSE_CUDNN=OFF)
   openpose_mode=(-DGPU_MODE=CPU_ONLY)
 fi
-here=(-DCMAKE_BUILD_TYPE=Release "-DCMAKE_PREFIX_PATH=$prefix" "-DCMAKE_INSTALL_PREFIX=$built"
+here=(-DCMAKE_BUILD_TYPE=Release "-DCMAKE_PREFIX_PATH=$prefix"
   "-DCMAKE_INSTALL_RPATH=$prefix/lib/openpose;$prefix/lib" -DCMAKE_BUILD_WITH_INSTALL_RPATH=ON)
 
 configure_caffe() {
@@ -123,7 +123,9 @@ configure_caffe() {
 
 build_caffe() {
   make -C "$work/build-caffe" -j "$jobs" caffe caffeproto
-  make -C "$work/build-caffe" install
+  mkdir -p "$built/include" "$built/lib" # its own installation would build its programs too
+  cp -R "$source/3rdparty/caffe/include/caffe" "$work/build-caffe/include/caffe" "$built/include/"
+  cp -P "$work/build-caffe"/lib/libcaffe.so* "$built/lib/"
 }
 
 configure_openpose() {
