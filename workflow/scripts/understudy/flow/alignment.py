@@ -17,6 +17,7 @@ SETTLED = 2e-5  # a smaller step, in half heights, ends a level
 MOST_POINTS = 6000
 EDGE = 0.015  # least gradient, in grey 0..1 per pixel, of a point that counts
 BLUR_PX = 1.0
+WHOLE = 0.99  # share of what is known about a point, from which it counts
 NOISE = 0.02  # of grey values 0..1, beyond which a point counts less
 ALIKE = 30  # points so near each other that they tell no more than one
 MISPLACED_PX = 0.7  # a point agrees where so much of its slope, and some noise, explain the difference of grey
@@ -82,8 +83,10 @@ def align(
             continue
         known = cv2.erode(ground.known, np.ones((3, 3))) if level > 1 else ground.known
         lowered = cv2.GaussianBlur(ground.grey, (0, 0), BLUR_PX * level)
+        layers = (lowered, *_slopes(lowered), known)
         for _ in range(ROUNDS):
-            there, seen = _read(lowered, known, points.place, homography)
+            there = _read(layers, points.place, homography)
+            seen = there[:, 3] > WHOLE
             if seen.sum() < 16:
                 break
             step, gain_bias = _step(points, there, seen, gain_bias, way)
@@ -108,7 +111,7 @@ class _Points:
 def _edge_points(picture: np.ndarray, background: np.ndarray, level: int) -> _Points:
     """Choose the points of strongest gradient of a picture blurred for a level."""
     blurred = cv2.GaussianBlur(picture, (0, 0), BLUR_PX * level)
-    slope_x, slope_y = (cv2.Scharr(blurred, cv2.CV_32F, *axes) / 32 for axes in ((1, 0), (0, 1)))
+    slope_x, slope_y = _slopes(blurred)
     strength = np.hypot(slope_x, slope_y) * background
     strength[:2], strength[-2:], strength[:, :2], strength[:, -2:] = 0, 0, 0, 0
     rows, columns = np.nonzero(strength > EDGE / level)
@@ -142,22 +145,33 @@ def _motion(way: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     return outer @ inner @ np.linalg.inv(outer)
 
 
-def _read(grey: np.ndarray, known: np.ndarray, place: np.ndarray, homography: np.ndarray) -> tuple[np.ndarray, ...]:
-    """Read the ground's grey (N,) at points of a picture, and whether it is known there (N,)."""
+def _slopes(grey: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Change of grey (h, w) per pixel to the right and down."""
+    return tuple(cv2.Scharr(grey, cv2.CV_32F, *axes) / 32 for axes in ((1, 0), (0, 1)))
+
+
+def _read(layers: tuple[np.ndarray, ...], place: np.ndarray, homography: np.ndarray) -> np.ndarray:
+    """Read layers of the ground, each (H, W), at points (N, 2) of a picture: (N, L); 0 beyond it."""
     there = (carried(place, homography) - 0.5).astype(np.float32)  # from the centre of pixel (0, 0)
     x, y = np.ascontiguousarray(there[:, 0]), np.ascontiguousarray(there[:, 1])
-    found = cv2.remap(grey, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)[:, 0]
-    share = cv2.remap(known, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT)[:, 0]
-    return found, share > 0.99
+    return np.column_stack([cv2.remap(one, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT) for one in layers])
 
 
 def _step(
     points: _Points, there: np.ndarray, seen: np.ndarray, gain_bias: np.ndarray, way: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Find the next small motion (8,) and the light (2,) by weighted least squares."""
-    here, found = points.grey[seen], there[seen]
+    """Find the next small motion (8,) and the light (2,) by weighted least squares.
+
+    Args:
+        points: of the picture.
+        there: (N, 4) what the ground shows there: grey, its slopes, known.
+        seen: (N,) bool, points that count.
+        gain_bias: (2,) the light so far.
+        way: (8,) the motion so far.
+    """
+    here, found = points.grey[seen], there[seen, 0]
     rest = found - (gain_bias[0] * here + gain_bias[1])
-    weight = _weights(rest)
+    weight = _weights(rest) * _shared(points.slope[seen], there[seen, 1:3])
     # the ground at the moved point is the picture at the point moved on: found = gain * (here + change . step) + bias
     columns = np.column_stack([gain_bias[0] * points.change[seen], here, np.ones_like(here)])  # (N, 10)
     weighted = columns * weight[:, None]
@@ -169,6 +183,12 @@ def _step(
     found_step = np.linalg.solve(left, right)
     limit = np.clip(found_step[:8], -0.1, 0.1)
     return limit, gain_bias + found_step[8:]
+
+
+def _shared(slope: np.ndarray, slope_there: np.ndarray) -> np.ndarray:
+    """Weights (N,) of points by how much of their edge the ground shows too; else what passes before it would pull."""
+    share = (slope * slope_there).sum(1) / (slope**2).sum(1)
+    return np.clip(share, 0, 1) ** 2
 
 
 def _weights(rest: np.ndarray) -> np.ndarray:
@@ -183,11 +203,13 @@ def _judged(
     """Say how well a picture lies on the ground."""
     points = _edge_points(picture, background, 1)
     grey = cv2.GaussianBlur(ground.grey, (0, 0), BLUR_PX)
-    there, seen = _read(grey, ground.known, points.place, homography)
+    there = _read((grey, *_slopes(grey), ground.known), points.place, homography)
+    seen = there[:, 3] > WHOLE
     if seen.sum() < 16:
         return Alignment(homography, *gain_bias, points=int(seen.sum()), fit=0.0, error_px=np.inf)
-    rest = there[seen] - (gain_bias[0] * points.grey[seen] + gain_bias[1])
-    slope = points.slope[seen] * np.sqrt(_weights(rest))[:, None]
+    rest = there[seen, 0] - (gain_bias[0] * points.grey[seen] + gain_bias[1])
+    weight = _weights(rest) * _shared(points.slope[seen], there[seen, 1:3])
+    slope = points.slope[seen] * np.sqrt(weight)[:, None]
     least = max(float(np.linalg.eigvalsh(slope.T @ slope)[0]), 1e-12)
     fit = float((np.abs(rest) < MISPLACED_PX * np.linalg.norm(points.slope[seen], axis=1) + NOISE).mean())
     return Alignment(homography, *map(float, gain_bias), int(seen.sum()), fit, NOISE / least**0.5)

@@ -11,7 +11,7 @@ import h5py
 import numpy as np
 
 from understudy.flow.alignment import Alignment, Ground, align
-from understudy.flow.homography import bridged, carried, corner_motion, corners, scaled
+from understudy.flow.homography import bridged, carried, corner_motion, corners, scaled, smoothed
 from understudy.flow.panorama import Panorama, step_between, trusted
 from understudy.layouts import create, open_file
 from understudy.settings import VERSIONS, CameraSettings
@@ -27,6 +27,7 @@ STILL_FROM = 0.8  # share of the glances that must be trusted to say so
 MOVING_FROM = 0.5  # share of the frames that must be trusted, else the camera counts as still
 PASSES = 2  # over the clip after the first one
 FINE = (2, 1)  # levels of those passes
+SMOOTH_FRAMES = 3.0
 PROGRESS_S = 10.0
 
 
@@ -162,10 +163,14 @@ def _lay_all(pictures: _Backgrounds) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _lay_again(pictures: _Backgrounds, ground: Panorama, laid: np.ndarray, valid: np.ndarray) -> Panorama:
-    """Lay all pictures on a whole ground, from where they lie; changes `laid` and `valid`, returns the new ground."""
+    """Lay all pictures on a whole ground; changes `laid` and `valid`, returns the new ground.
+
+    Each starts from the mean way of its neighbours: what the background does not tell of a picture, they do.
+    """
     new = Panorama(pictures.height, pictures.width)
+    supposed = smoothed(laid, SMOOTH_FRAMES, pictures.height, pictures.width)
     for number, (picture, background) in enumerate(pictures):
-        found = ground.lay(picture, background, laid[number], FINE)
+        found = ground.lay(picture, background, supposed[number], FINE)
         valid[number] = trusted(found)
         if valid[number]:
             laid[number] = found.homography

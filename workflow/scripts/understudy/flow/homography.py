@@ -3,6 +3,7 @@
 A homography is a (3, 3) float64 matrix for columns (x, y, 1), x right, y down, pixels, pixel centres at integer + 0.5.
 """
 
+import cv2
 import numpy as np
 
 # A matrix for cv2, which counts pixels from their centres, is _SHIFT @ H @ inverse of _SHIFT.
@@ -56,6 +57,13 @@ def bridged(homographies: np.ndarray, valid: np.ndarray, height: int, width: int
     for row in np.flatnonzero(~valid):
         filled[row] = from_corners(even[row].reshape(4, 2), height, width)
     return filled
+
+
+def smoothed(homographies: np.ndarray, frames: float, height: int, width: int) -> np.ndarray:
+    """Average the ways of a picture's corners over time, by a Gaussian of so many frames: (T, 3, 3)."""
+    places = carried(corners(height, width), homographies).reshape(-1, 8)
+    even = cv2.GaussianBlur(places, (1, 0), sigmaX=1e-3, sigmaY=frames, borderType=cv2.BORDER_REPLICATE)
+    return np.stack([from_corners(each.reshape(4, 2), height, width) for each in even])
 
 
 def scaled(homographies: np.ndarray, factor: float) -> np.ndarray:

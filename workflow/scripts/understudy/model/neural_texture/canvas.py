@@ -102,8 +102,9 @@ def canvas_about(camera: Tensor, height: int, width: int) -> Canvas | None:
     x, y = (torch.tensor([0.0, size], dtype=torch.float64) for size in (width, height))
     views = _carried(x, y, camera.double()).flatten(1, 2)  # (T, 4, 2), corners
     low, high = views.amin(1), views.amax(1)  # (T, 2)
-    for share in torch.linspace(0, 0.5, 51):  # of the views that may lose their edge
-        least = torch.minimum(low.quantile(share, dim=0).floor(), torch.zeros(2))  # the reference picture stays whole
+    for percent in range(51):  # of the views that may lose their edge
+        share = percent / 100
+        least = low.quantile(share, dim=0).floor().clamp_max(0)  # the reference picture stays whole
         most = torch.maximum(high.quantile(1 - share, dim=0).ceil(), torch.tensor([width, height]))
         columns, rows = (most - least).int().tolist()
         if rows * columns <= MOST_AREA * height * width:
