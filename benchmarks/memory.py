@@ -43,7 +43,9 @@ def render(weights: Path, driving: Path, frames: Path) -> int:
     """Render both films; returns the peak memory of this process, MiB."""
     with tempfile.TemporaryDirectory() as name:
         films = Path(name) / "video.mp4", Path(name) / "side_by_side.mp4"
-        render_transfer(weights, driving, frames, None, *films, RenderingSettings("body", "ground", 16), threads=2)
+        render_transfer(
+            weights, driving, frames, None, *films, RenderingSettings("body", "ground", "still", 16), threads=2
+        )
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
 
 

@@ -3,6 +3,7 @@ rule fit_driving:
     input:
         pose="results/clips/{driving}/pose.h5",
         surface="results/clips/{driving}/surface.h5",
+        camera="results/clips/{driving}/camera.h5",
         windows="results/performers/{performer}/windows.h5",
     output:
         driving="results/transfers/{performer}/{driving}/driving.h5",

@@ -74,7 +74,7 @@ def performance(tmp_path_factory) -> Performance:
     estimate_surface(frames, pose, surface, surface_settings("truth"))
     estimate_flow(frames, flow, FlowSettings("dis", "medium", (1,), 0.7))
     index_windows([frames], [pose], [surface], [flow], windows, DatasetSettings(0.2, 4, "both"))
-    fit_driving(pose, surface, windows, driving, RenderingSettings("none", "ground", 16), 2)
+    fit_driving(pose, surface, windows, driving, RenderingSettings("none", "ground", "still", 16), 2)
     return Performance(frames, windows, driving)
 
 

@@ -10,12 +10,12 @@ from understudy.body.fit import BodyShape
 from understudy.body.relief import relief_points
 from understudy.dataset.windows import ClipFiles, index_windows
 from understudy.errors import FootageError
-from understudy.layouts import open_file
+from understudy.layouts import create, open_file
 from understudy.rendering.driver import fit_driving, held_rows
 from understudy.semantics.joints import BODY
 from understudy.settings import DatasetSettings, RenderingSettings
 
-BODY_RULE = RenderingSettings(retarget="body", place="ground", crf=16)
+BODY_RULE = RenderingSettings(retarget="body", place="ground", camera="still", crf=16)
 SHAPE = {"px_per_m": 60.0, "thickness": 1.1, "head_px_per_m": 60.0}
 FRAMES = 30
 
@@ -170,3 +170,61 @@ def test_the_performers_clothes_are_drawn_and_not_the_drivers(tmp_path):
         drawn[name] = drive(tmp_path / name, clip, windows, BODY_RULE)["part"]
     assert np.array_equal(drawn["bare"], drawn["driver"])
     assert (drawn["coat"] > 0).sum() > 1.25 * (drawn["bare"] > 0).sum()
+
+
+def moving_camera(path: Path, shifts: np.ndarray) -> Path:
+    """Write a camera.h5 whose frames look `shifts` (T,) px to the right of the reference frame."""
+    motion = np.tile(np.eye(3), (len(shifts), 1, 1))
+    motion[:, 0, 2] = shifts
+    with create(path, "camera", "test") as file:
+        file.extend(to_reference=motion, valid=np.ones(len(shifts), bool))
+        file.attributes({"moving": True, "reference": 0, "height": 128, "width": 128})
+    return path
+
+
+def drive_filmed(
+    folder: Path,
+    shifts: np.ndarray,
+    rule: RenderingSettings,
+    performer_shifts: np.ndarray | None = None,
+    follows: bool = False,
+):
+    """Drive by a person who stands still before a camera that moves, or walks with it (`follows`)."""
+    clip = write_clip(folder / "performer", standing_track(FRAMES), shape=SHAPE)
+    camera = [] if performer_shifts is None else [moving_camera(folder / "performer.h5", performer_shifts)]
+    windows, settings = folder / "windows.h5", DatasetSettings(held_out=0.2, gap_frames=2, surface="both")
+    index_windows([clip.frames], [clip.pose], [clip.surface], [clip.flow], windows, settings, camera=camera)
+    track = standing_track(len(shifts))
+    for joints in (track.body, track.face, track.hands):
+        joints[..., 0] -= 0 if follows else shifts.reshape(-1, *[1] * (joints.ndim - 2))
+    driver = write_clip(folder / "driver", track)
+    filmed = moving_camera(folder / "camera.h5", shifts)
+    fit_driving(driver.pose, driver.surface, windows, folder / "driving.h5", rule, 2, filmed)
+    with open_file(folder / "driving.h5", "driving") as file:
+        return file["body"][:, BODY["mid_hip"], 0], file["camera"][:] if "camera" in file else None
+
+
+def test_a_still_camera_shows_the_driver_where_they_stood(tmp_path):
+    places, camera = drive_filmed(tmp_path, 12 * np.sin(np.arange(20) / 3), BODY_RULE)
+    assert camera is None and np.ptp(places) < 0.1
+
+
+def test_a_driver_whom_the_camera_follows_stays_in_the_picture(tmp_path):
+    places, camera = drive_filmed(tmp_path, np.linspace(-200, 200, 20), BODY_RULE, follows=True)
+    assert camera is None and np.ptp(places) < 0.1, "as the frames show them: the reference frame would lose them"
+
+
+def test_the_drivers_camera_is_followed_as_far_as_the_footage_shows(tmp_path):
+    shifts, rule = 12 * np.sin(np.arange(20) / 3), replace(BODY_RULE, camera="driving")
+    places, camera = drive_filmed(tmp_path, shifts, rule, 20 * np.sin(np.arange(FRAMES) / 4))
+    np.testing.assert_allclose(camera[:, 0, 2], shifts, atol=0.2)
+    np.testing.assert_allclose(places + camera[:, 0, 2], places[0] + camera[0, 0, 2], atol=0.2)
+    places, camera = drive_filmed(tmp_path, shifts, rule, None)
+    assert np.abs(camera[:, 0, 2]).max() < 3, "a performer's still camera saw next to nothing more"
+
+
+def test_maps_as_they_are_take_the_drivers_camera_along(tmp_path):
+    shifts = 12 * np.sin(np.arange(20) / 3)
+    _, camera = drive_filmed(tmp_path, shifts, replace(BODY_RULE, retarget="none", camera="driving"))
+    np.testing.assert_allclose(camera[:, 0, 2], shifts)
+    assert drive_filmed(tmp_path, shifts, replace(BODY_RULE, retarget="none"))[1] is None

@@ -17,7 +17,7 @@ from understudy.rendering.layout import GAP_PX, draw_map, join_panels
 from understudy.rendering.maps import DrivingMaps
 from understudy.settings import DatasetSettings, RenderingSettings
 
-SETTINGS = RenderingSettings(retarget="none", place="ground", crf=16)
+SETTINGS = RenderingSettings(retarget="none", place="ground", camera="still", crf=16)
 FRAMES = 30
 
 

@@ -14,6 +14,7 @@ with job_log(snakemake.log[0]):
     fit_driving(
         pose=Path(snakemake.input.pose),
         surface=Path(snakemake.input.surface),
+        camera=Path(snakemake.input.camera),
         windows=Path(snakemake.input.windows),
         driving=Path(snakemake.output.driving),
         settings=from_params(RenderingSettings, snakemake.params.settings),

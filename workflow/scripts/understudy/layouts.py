@@ -133,6 +133,12 @@ LAYOUTS: dict[str, dict[str, Array]] = {
         **_JOINTS,
         "part": Array("uint8", ("T", "P", "Q"), "part index drawn with the performer's body"),
         "uv": Array("uint8", ("T", "P", "Q", 2), "U, V drawn with the performer's body"),
+        "camera": Array(
+            "float64",
+            ("T", 3, 3),
+            "homography: x, y px of the picture to px of the performer's reference frame; absent: still",
+            optional=True,
+        ),
     },
 }
 GROUPED = {"flow"}  # layouts whose datasets stand in one group per stride

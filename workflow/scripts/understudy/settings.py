@@ -235,6 +235,7 @@ class TrainingSettings:
 class RenderingSettings:
     retarget: str
     place: str
+    camera: str
     crf: int
 
 

@@ -11,22 +11,32 @@ import numpy as np
 from understudy.body.figure import Figure
 from understudy.body.fit import BodyShape, draw_fitted, fit_body
 from understudy.body.parts import CHART
-from understudy.dataset.statistics import measure_body
-from understudy.dataset.track import PoseTrack, read_track
+from understudy.dataset.statistics import BodyStatistics, measure_body
+from understudy.dataset.track import PoseTrack, carried_track, read_track, stabilised
 from understudy.dataset.windows import Windows, read_windows
 from understudy.errors import FootageError
+from understudy.flow.camera import CameraMotion, read_camera
 from understudy.layouts import Writer, create, open_file
 from understudy.rendering.normalise import move_surface, move_track, normalise
 from understudy.rendering.retarget import bone_ratios, retarget
+from understudy.rendering.view import driving_views, place_of, stays_in_view
 from understudy.settings import VERSIONS, RenderingSettings
 
 logger = logging.getLogger(__name__)
 
 Surfaces = Iterator[tuple[np.ndarray, np.ndarray]]  # part (P, Q) and U, V (P, Q, 2) of each frame
+# Poses, surfaces, and (T, 3, 3) from pixels of each picture to the performer's reference frame; None stands still.
+Fitted = tuple[PoseTrack, Surfaces, np.ndarray | None]
 
 
 def fit_driving(
-    pose: Path, surface: Path, windows: Path, driving: Path, settings: RenderingSettings, samples: int
+    pose: Path,
+    surface: Path,
+    windows: Path,
+    driving: Path,
+    settings: RenderingSettings,
+    samples: int,
+    camera: Path | None = None,
 ) -> None:
     """Write driving.h5: the driver's poses and surfaces as the performer, pixels of the performer's frames.
 
@@ -39,6 +49,8 @@ def fit_driving(
         driving: driving.h5 to write.
         settings: which retargeting, which rule for the height in the picture.
         samples: surface samples per pixel and axis.
+        camera: camera.h5 of the driving clip; None stands still. Where it moves, `body` measures the driver's place as
+            the reference frame would show it.
 
     Raises:
         FootageError: nobody is found in the driving clip, or the footage lacks what the retargeting stands on.
@@ -56,8 +68,11 @@ def fit_driving(
     ):
         _check_same_length(pose, surface, len(track), len(file["valid"]))
         performer = read_windows(windows)
-        driver = _Driver(pose, track, rows, file)
-        moved, surfaces = fit(driver, performer, settings, samples)
+        motion = read_camera(camera) if camera else CameraMotion.still(len(track))
+        driver = _Driver(pose, track, rows, file, motion)
+        moved, surfaces, views = fit(driver, performer, settings, samples)
+        if views is not None:
+            writer.extend(camera=views)
         _write(writer, moved, track.valid, rows, surfaces)
         writer.attributes(
             {
@@ -79,12 +94,17 @@ def held_rows(valid: np.ndarray) -> np.ndarray:
 class _Driver:
     """The driving clip: its poses (held where nobody is found), which frame each row shows, its surface.h5."""
 
-    def __init__(self, pose: Path, track: PoseTrack, rows: np.ndarray, surface: h5py.File):
+    def __init__(self, pose: Path, track: PoseTrack, rows: np.ndarray, surface: h5py.File, motion: CameraMotion):
         self.pose = pose
-        self.statistics = measure_body(track)
-        self.track = track.rows(rows)
+        self.seen = track  # as the frames show it
+        self.motion = motion
         self.rows = rows
         self.surface = surface
+
+    def track(self, steady: bool) -> tuple[PoseTrack, BodyStatistics]:
+        """Return poses and their statistics, as the reference frame would show them or as the frames do."""
+        track = stabilised(self.seen, self.motion) if steady else self.seen
+        return track.rows(self.rows), measure_body(track)
 
     def surfaces(self, performer: Windows) -> Surfaces:
         """Read the driver's own surfaces: bare where there are any and the performer trained on such."""
@@ -109,9 +129,7 @@ class _Driver:
         return self.surface["part"].shape[1] // self.size[0]
 
 
-def _fit_body(
-    driver: _Driver, performer: Windows, settings: RenderingSettings, samples: int
-) -> tuple[PoseTrack, Surfaces]:
+def _fit_body(driver: _Driver, performer: Windows, settings: RenderingSettings, samples: int) -> Fitted:
     """Rebuild the driver's motion from the performer's bones and draw the performer's fitted body on it."""
     if performer.shape is None:
         raise FootageError(
@@ -124,12 +142,19 @@ def _fit_body(
             f"body with '{CHART}', so every texel would lie elsewhere; set rendering.retarget (or the transfer's "
             "retarget) to global, which carries over the driver's own maps."
         )
-    moved = retarget(driver.track, driver.statistics, performer.statistics, settings.place)
-    ratios = bone_ratios(driver.statistics, performer.statistics)
+    track, statistics = driver.track(steady=True)
+    moved, views = retarget(track, statistics, performer.statistics, settings.place), None
+    if settings.camera == "driving" and driver.motion.moving:
+        views = driving_views(driver.motion, place_of(statistics, performer.statistics, settings.place), performer)
+        moved = carried_track(moved, np.linalg.inv(views))
+    if driver.motion.moving and not stays_in_view(moved, performer.height, performer.width):
+        logger.info("the driver's camera follows them out of the picture; the film keeps their place in the frames")
+        (track, statistics), views = driver.track(steady=False), None
+        moved = retarget(track, statistics, performer.statistics, settings.place)
+    ratios = bone_ratios(statistics, performer.statistics)
     logger.info("bones, performer over driver: %s", ", ".join(f"{name} {ratio:.2f}" for name, ratio in ratios.items()))
-    return moved, _drawn_bodies(
-        moved, BodyShape.from_values(performer.shape), performer.height, performer.width, samples
-    )
+    shape = BodyShape.from_values(performer.shape)
+    return moved, _drawn_bodies(moved, shape, performer.height, performer.width, samples), views
 
 
 def _drawn_bodies(track: PoseTrack, shape: BodyShape, height: int, width: int, samples: int) -> Surfaces:
@@ -139,24 +164,21 @@ def _drawn_bodies(track: PoseTrack, shape: BodyShape, height: int, width: int, s
         yield draw_fitted(fit_body(Figure.from_rows(*joints, *depths), shape), height, width, samples)
 
 
-def _fit_global(
-    driver: _Driver, performer: Windows, settings: RenderingSettings, samples: int
-) -> tuple[PoseTrack, Surfaces]:
+def _fit_global(driver: _Driver, performer: Windows, settings: RenderingSettings, samples: int) -> Fitted:
     """Carry the driver's figures and surfaces, body and all, to the performer's place and height."""
     _check_same_chart(driver, performer)
-    similarity = normalise(driver.track, driver.statistics, performer.statistics)
+    track, statistics = driver.track(steady=False)
+    similarity = normalise(track, statistics, performer.statistics)
     logger.info("the driver is scaled by %.2f to %.2f", similarity.scale.min(), similarity.scale.max())
     size, per_pixel = (performer.height, performer.width), (driver.samples, samples)
     surfaces = (
         tuple(move_surface(each, scale, shift, *size, per_pixel) for each in surface)
         for surface, scale, shift in zip(driver.surfaces(performer), similarity.scale, similarity.shift)
     )
-    return move_track(driver.track, similarity), surfaces
+    return move_track(track, similarity), surfaces, None
 
 
-def _fit_none(
-    driver: _Driver, performer: Windows, settings: RenderingSettings, samples: int
-) -> tuple[PoseTrack, Surfaces]:
+def _fit_none(driver: _Driver, performer: Windows, settings: RenderingSettings, samples: int) -> Fitted:
     """Take the driver's figures and surfaces as they are."""
     _check_same_chart(driver, performer)
     if driver.size != (performer.height, performer.width):
@@ -170,7 +192,8 @@ def _fit_none(
             f"{driver.pose}: the driver's surface has {driver.samples} samples per pixel, {samples} are set; "
             "run estimate_surface again."
         )
-    return driver.track, driver.surfaces(performer)
+    views = driver.motion.to_reference if settings.camera == "driving" and driver.motion.moving else None
+    return driver.track(steady=False)[0], driver.surfaces(performer), views
 
 
 def _write(writer: Writer, track: PoseTrack, valid: np.ndarray, rows: np.ndarray, surfaces: Surfaces) -> None:

@@ -47,8 +47,10 @@ class DrivingMaps:
         """Yield each frame's map, B = 1; the first has no past."""
         before = None
         data = [self._file[name] for name in ("body", "face", "hands", "part", "uv")]  # opened once, not for each row
+        camera = self._file.get("camera")
         for row in range(len(self)):
             stored = Figure(*(each[row] for each in data))
             figure = network_figure(stored, self._size)
-            yield join_maps([compact_map(figure, before, self._size)])
+            view = None if camera is None else camera[row]
+            yield join_maps([compact_map(figure, before, self._size, view)])
             before = figure
