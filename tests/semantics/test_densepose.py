@@ -123,9 +123,10 @@ def test_u_and_v_are_held_to_their_range(tmp_path, settings, monkeypatch):
 def test_nobody_found_is_a_frame_without_a_surface(tmp_path, settings, monkeypatch):
     """The field of results may be absent, or there with none in it; no field at all has no length."""
     empty = Instances((SIZE, SIZE), pred_boxes=Boxes(torch.zeros(0, 4)), scores=torch.zeros(0))
-    install(monkeypatch, [[], empty, Instances((SIZE, SIZE))])
-    found = surfaces(write_clip(tmp_path, [(5, 5, 30, 35)] * 3), settings())
-    assert [surface.valid for surface in found] == [False] * 3
+    boxes_alone = Instances((SIZE, SIZE), pred_boxes=Boxes(torch.tensor([[5.0, 5, 30, 35]])))
+    install(monkeypatch, [[], empty, boxes_alone, Instances((SIZE, SIZE))])
+    found = surfaces(write_clip(tmp_path, [(5, 5, 30, 35)] * 4), settings())
+    assert [surface.valid for surface in found] == [False] * 4
     assert not any(surface.part.any() or surface.matte.any() for surface in found)
 
 

@@ -200,10 +200,12 @@ def test_sizes_that_are_only_declared_cost_nothing(tmp_path):
         path.write_bytes(data)
         with pytest.raises(BackendError) as refused:
             read_pickle(path, ())
-        assert "dump.pkl" in str(refused.value), name
-    archive_with(path, pickle.dumps([1]), {"0": bytes(10**7)}, zipfile.ZIP_DEFLATED)
-    with pytest.raises(BackendError, match=r"which unpacks to 10000000 bytes|the entry"):
-        read_pickle(path, ())
+        words = "remembers 2147483648 things after 2 steps" if name == "memo" else "dump.pkl"
+        assert words in str(refused.value), name
+    for content in (bytes(10**7), os.urandom(100)):
+        archive_with(path, pickle.dumps([1]), {"0": content}, zipfile.ZIP_DEFLATED)
+        with pytest.raises(BackendError, match=r"the entry archive/\S+, which unpacks to \d+ bytes"):
+            read_pickle(path, ())
 
 
 def test_other_files_are_named_as_such(tmp_path):

@@ -63,7 +63,7 @@ class Backend:
     def _person(self, rgb: np.ndarray, person: np.ndarray) -> tuple[np.ndarray, np.ndarray] | None:
         """Estimate one frame (H, W, 3) uint8: the person's part (P, Q) and uv (P, Q, 2); None where nobody is found."""
         found = self._instances(rgb)
-        if not found.has("pred_boxes") or not found.has("pred_densepose") or not len(found):
+        if not found.has("pred_densepose") or not len(found):
             return None  # without anybody the results' field may be absent
         if hasattr(found.pred_densepose, "embedding"):
             raise BackendError(
