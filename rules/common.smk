@@ -72,6 +72,11 @@ def people_sheet(wildcards):
     return [f"results/clips/{wildcards.clip}/people.png"]
 
 
+def whole_sheet(wildcards):
+    """Return the contact sheet of the whole picture, where the person to crop to is chosen by it."""
+    return people_sheet(wildcards) if project.chooses_in_whole(wildcards.clip) else []
+
+
 def sheet_frames(wildcards):
     return f"results/clips/{project.people_of(wildcards.clip)}/frames.h5"
 

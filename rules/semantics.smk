@@ -3,7 +3,7 @@ rule locate_person:
     input:
         video=source_video,
         whole=whole_picture,
-        sheet=people_sheet,
+        sheet=whole_sheet,
     output:
         crop="results/clips/{clip}/crop.json",
     log:
