@@ -28,7 +28,7 @@ RIM = 600  # vertices of an outline that are looked at, at most
 REACH_M = (0.06, 0.30)  # the person's border is looked for so far inwards and outwards
 FACING = 0.6  # cosine between the outline's normal and the way in which the skin rises; less is no rim
 # Weights, as percents of one frame's outline.
-PULL = 0.02  # towards no relief
+PULL = 0.2  # towards no relief
 BARE_PULL = 0.3  # the same on face and feet
 SMOOTH = 0.05  # neighbours alike
 MIRROR = 2.0  # left and right alike
