@@ -134,6 +134,10 @@ def surface_gpus(wildcards):
     return project.surface_gpus()
 
 
+def surface_memory_mb(wildcards):
+    return project.surface_memory_mb()
+
+
 def source_video(wildcards):
     return project.source_video(wildcards.clip)
 

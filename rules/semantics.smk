@@ -93,7 +93,7 @@ rule estimate_surface:
     threads: 1
     resources:
         gpu=surface_gpus,
-        mem_mb=4000,
+        mem_mb=surface_memory_mb,
         runtime=240,
     params:
         settings=surface_section,

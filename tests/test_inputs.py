@@ -101,9 +101,10 @@ def test_a_project_gives_a_clip_its_own_files(tmp_path, monkeypatch):
     assert project.surface_files("ada") == ["ada.pkl"]
     assert list(project.surface_state("ada")) == ["ada.pkl"]
     assert project.surface_section("ada")["densepose_dump"]["path"] == "ada.pkl"
-    assert project.surface_gpus() == 0
+    assert (project.surface_gpus(), project.surface_memory_mb()) == (0, 4000)
     network = config | {"surface": {"backend": "densepose"}}
     assert load_project(network, tmp_path).surface_gpus() == 1
+    assert load_project(network, tmp_path).surface_memory_mb() > 8000
     network["surface"]["densepose"] = {"device": "cpu"}
     assert load_project(network, tmp_path).surface_gpus() == 0
 

@@ -53,6 +53,10 @@ class Project:
         surface = self.settings["surface"]
         return int(surface["backend"] == "densepose" and surface["densepose"]["device"].startswith("cuda"))
 
+    def surface_memory_mb(self) -> int:
+        """Return the memory of the machine that a surface job takes, MiB; a network with CUDA is the largest."""
+        return MEMORY_PER_GPU_MB if self.settings["surface"]["backend"] == "densepose" else 4000
+
     def locating_pose(self, clip: str) -> dict[str, Any]:
         """Return what of the pose section decides where a clip is cropped: nothing, where no backend finds the person.
 
