@@ -3,10 +3,8 @@ import torch
 from torch.nn import functional
 
 from planted import planted_frame, texture_colour
-from understudy.model.neural_texture.atlas import Atlas, fill_texels, read_texels, resample_texels, unproject
+from understudy.model.neural_texture.atlas import Atlas, read_texels, resample_texels
 from understudy.model.samples import Samples, pixel_coverage
-
-SHIFTS = [6 + 0.37 * number for number in range(24)]
 
 
 def planted_texels(size: int) -> torch.Tensor:
@@ -61,30 +59,6 @@ def test_texture_is_sampled_before_it_is_averaged():
         atlas.colour[1], atlas.colour[0] = 1.0, -0.5
     row = atlas(semantic).colour[0, 0, 16, 14:19]
     torch.testing.assert_close(row, torch.tensor([1.0, 1.0, 0.25, -0.5, -0.5]))
-
-
-def test_unprojection_recovers_a_planted_texture():
-    frames = [planted_frame(left) for left in SHIFTS]
-    found = unproject(((semantic, truth.picture, truth.matte) for semantic, truth in frames), texels=12)
-    error = (found - planted_texels(12))[:2].abs()
-    assert error.mean() < 0.05
-    assert error.max() < 0.3
-
-
-def test_unprojection_ignores_pixels_that_show_the_background():
-    frames = [planted_frame(left) for left in SHIFTS]
-    wrong = [(semantic, truth.picture.clone(), truth.matte) for semantic, truth in frames]
-    for _, picture, matte in wrong:
-        picture[(matte < 1).expand_as(picture)] = 99.0
-    assert unproject(iter(wrong), texels=12).abs().max() < 1.01
-
-
-def test_unseen_texels_take_the_colour_of_the_nearest_level_that_was_seen():
-    total = torch.zeros(24, 12, 12, 4)
-    total[3, :6, :6] = torch.tensor([0.5, -0.5, 0.25, 1.0])
-    filled = fill_texels(total)
-    torch.testing.assert_close(filled[3], torch.tensor([0.5, -0.5, 0.25]).expand(12, 12, 3))
-    assert filled[4].abs().max() == 0
 
 
 @pytest.mark.parametrize("size", [8, 16, 24])

@@ -6,9 +6,9 @@ import torch
 from planted import MODEL, planted_frame
 from understudy.model.build import start_generator
 from understudy.model.contract import Past
-from understudy.model.neural_texture.atlas import unproject
 from understudy.model.neural_texture.registration import Registration, displaced, measured_offset, measured_on_plate
 from understudy.model.neural_texture.start import atlas_texels
+from understudy.model.neural_texture.unprojection import unproject
 
 SIZE = 64
 

@@ -59,6 +59,7 @@ class Footage:
         height_px, width_px: of the network's picture.
         runs: the split's runs, in order.
         surfaces: kinds of map: `body` (bare, as a transfer draws it), `clipped` (cut and filled by the matte).
+        chart: name of the atlas that U and V belong to.
     """
 
     def __init__(
@@ -92,6 +93,7 @@ class Footage:
         self._starts = np.concatenate([[0], np.cumsum([run.length for run in self.runs])])  # (N + 1,), frame numbers
         self._clips = _OpenClips(index.clips)
         self.surfaces = self._clips.surfaces(surface or index.surface)
+        self.chart = index.chart
         self._sources = [windows, *(path for clip in index.clips for path in astuple(clip) if path)]
         self._split = split
         self._kept: KeptFrames | None = None

@@ -161,8 +161,8 @@ def _protocol(own: Iterable[str], settings: MetricsSettings) -> list[str]:
 def _start(windows: Path, generator: Generator) -> Generator:
     """Build the generator's start at its final height: the figure that training must beat."""
     with Footage(windows, generator.height_px, "training", cache_bytes=0) as footage:
-        chosen = list(footage.spread(START_FRAMES))
-    return start_generator(chosen, generator.settings, seed=0).eval().requires_grad_(False)
+        chosen, chart_name = list(footage.spread(START_FRAMES)), footage.chart
+    return start_generator(chosen, generator.settings, 0, chart_name).eval().requires_grad_(False)
 
 
 def _drawn_series(artist: Generator, footage: Footage, surface: str, series: Series) -> Series:

@@ -30,17 +30,18 @@ KINDS: dict[str, ModuleType] = {"neural_texture": neural_texture, "vid2vid": vid
 Frames = Sequence[tuple[SemanticMap, FrameTruth]]
 
 
-def start_generator(frames: Frames, settings: ModelSettings, seed: int) -> Generator:
+def start_generator(frames: Frames, settings: ModelSettings, seed: int, chart_name: str = "") -> Generator:
     """Make a generator for a first stage.
 
     Args:
         frames: training frames, each a map and its truth with B = 1, spread over the footage.
         settings: model settings.
         seed: of the networks' start.
+        chart_name: chart of the maps' U and V; of an unknown one no seams and no mirror side are known.
     """
     with torch.random.fork_rng(devices=[]):  # layers take their start from torch's global state
         torch.manual_seed(seed)
-        return KINDS[settings.generator].start(frames, settings)
+        return KINDS[settings.generator].start(frames, settings, chart_name)
 
 
 def grow_generator(

@@ -348,7 +348,8 @@ def _make_body(job: Job, footage: Footage) -> Generator:
         TrainingError: the stage before has other model settings or does not fit the height.
     """
     if job.previous is None:
-        generator = start_generator(list(footage.spread(START_FRAMES)), job.model, job.training.seed)
+        frames = list(footage.spread(START_FRAMES))
+        generator = start_generator(frames, job.model, job.training.seed, footage.chart)
         if job.warm is not None:
             warm_up(generator, job.warm)
         return generator

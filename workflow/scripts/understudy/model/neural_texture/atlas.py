@@ -4,7 +4,6 @@ Axes: B batch, H rows, W columns of the picture; P, Q rows and columns of the su
 k texels of one part each way; C channels; L latent channels.
 """
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 import torch
@@ -12,12 +11,10 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from understudy.dataset.batch import SemanticMap
-from understudy.model.samples import Samples, covered_samples, hits_per_pixel, one_part
+from understudy.model.samples import Samples, covered_samples, hits_per_pixel
 
 PARTS = 24
-PERSON_MATTE = 0.9  # share from which a pixel's colour counts as the person's alone
 COARSE_TEXELS = 8  # of the coarse latent level, which ties far texels of a part together
-FILL_LEVELS = (1, 3, 6, 12, 24, 48, 96, 192, 384)  # texels of the levels that fill unseen texels, coarse to fine
 
 
 @dataclass(frozen=True)
@@ -100,47 +97,6 @@ def pool_texture(values: Tensor, samples: Samples) -> Texture:
     mean = mean.view(batch, height, width, -1).permute(0, 3, 1, 2)  # (B, 3 + L, H, W)
     coverage = (hits / count**2).view(batch, 1, height, width)
     return Texture(mean[:, :3], mean[:, 3:], coverage)
-
-
-def unproject(frames: Iterable[tuple[SemanticMap, Tensor, Tensor]], texels: int) -> Tensor:
-    """Collect the footage's colours in the atlas: each texel the mean of the samples that showed it.
-
-    Only pixels that lie on one part alone and are all person by the matte count; others mix two colours. Unseen texels
-    take the colour of the next coarser level that was seen.
-
-    Args:
-        frames: maps with their pictures (B, 3, H, W) -1..1 and mattes (B, 1, H, W) 0..1.
-        texels: k.
-
-    Returns:
-        (24, k, k, 3) float32, -1..1.
-    """
-    total = torch.zeros(PARTS * texels * texels, 4)
-    for semantic, picture, matte in frames:
-        samples = covered_samples(semantic)
-        clear = one_part(semantic) & (matte[:, 0] > PERSON_MATTE)  # (B, H, W)
-        inside = clear.flatten()[samples.pixel]  # (N,)
-        colour = picture.permute(0, 2, 3, 1).reshape(-1, 3)[samples.pixel[inside]]  # (M, 3)
-        place = (samples.uv[inside] * (texels - 1)).round().long()
-        index = (samples.part[inside] * texels + place[:, 1]) * texels + place[:, 0]
-        total.index_add_(0, index.cpu(), functional.pad(colour, (0, 1), value=1.0).cpu())
-    return fill_texels(total.view(PARTS, texels, texels, 4))
-
-
-def fill_texels(total: Tensor) -> Tensor:
-    """Turn sums and counts (24, k, k, 4) into colours (24, k, k, 3), unseen texels filled coarse to fine."""
-    texels = total.shape[1]
-    sums = total.permute(0, 3, 1, 2)  # (24, 4, k, k)
-    colour: Tensor | None = None
-    for size in [level for level in FILL_LEVELS if level < texels] + [texels]:
-        pooled = functional.adaptive_avg_pool2d(sums, size)
-        here = pooled[:, :3] / pooled[:, 3:].clamp_min(1e-9)
-        if colour is None:
-            colour = here
-            continue
-        seen = (pooled[:, 3:] * (texels / size) ** 2).clamp(max=1)  # share of one whole sample
-        colour = functional.interpolate(colour, size=(size, size), mode="nearest") * (1 - seen) + here * seen
-    return colour.permute(0, 2, 3, 1).contiguous()
 
 
 def resample_texels(texels: Tensor, size: int) -> Tensor:

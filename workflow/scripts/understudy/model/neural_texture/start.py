@@ -7,11 +7,12 @@ from typing import Any
 import torch
 
 from understudy.dataset.batch import FrameTruth, SemanticMap
-from understudy.model.neural_texture.atlas import Atlas, unproject
+from understudy.model.neural_texture.atlas import Atlas
 from understudy.model.neural_texture.canvas import Canvas
 from understudy.model.neural_texture.net import NeuralTexture
 from understudy.model.neural_texture.plate import Plate, start_plate
 from understudy.model.neural_texture.registration import displaced, measured_on_plate
+from understudy.model.neural_texture.unprojection import unproject
 from understudy.settings import ModelSettings
 
 logger = logging.getLogger(__name__)
@@ -21,8 +22,8 @@ TEXEL_HEIGHT_PX = 128  # height to which settings.texels refers
 Frames = Sequence[tuple[SemanticMap, FrameTruth]]
 
 
-def start(frames: Frames, settings: ModelSettings) -> NeuralTexture:
-    """Make a generator that shows the footage's own colours before any training."""
+def start(frames: Frames, settings: ModelSettings, chart_name: str) -> NeuralTexture:
+    """Make a generator that shows the footage's own colours before any training; the maps are of chart `chart_name`."""
     cameras = torch.cat([semantic.camera for semantic, _ in frames])
     plate = start_plate(*_stacked([truth for _, truth in frames]), cameras)
     if plate.canvas is not None:
@@ -30,7 +31,7 @@ def start(frames: Frames, settings: ModelSettings) -> NeuralTexture:
     atlas = Atlas(atlas_texels(settings, plate.size[0]), settings.latents)
     generator = NeuralTexture(settings, atlas, plate)
     with torch.no_grad():
-        _unproject_registered(atlas, plate, frames)
+        _unproject_registered(atlas, plate, frames, chart_name)
     return generator
 
 
@@ -59,19 +60,19 @@ def atlas_texels(settings: ModelSettings, height_px: int) -> int:
     return max(8, round(settings.texels * height_px / TEXEL_HEIGHT_PX))
 
 
-def _unproject_registered(atlas: Atlas, plate: Plate, frames: Frames) -> None:
+def _unproject_registered(atlas: Atlas, plate: Plate, frames: Frames, chart_name: str) -> None:
     """Fill the atlas with the footage's colours; each round first moves the maps onto what the last one found."""
     truths = [truth for _, truth in frames]
     shown = [(truth.picture, truth.matte * truth.counted) for truth in truths]
     maps = [semantic for semantic, _ in frames]
-    atlas.colour.copy_(unproject(_with(maps, shown), atlas.texels))
+    atlas.colour.copy_(unproject(_with(maps, shown), atlas.texels, chart_name))
     for _ in range(REGISTRATION_ROUNDS):
         offsets = [
             measured_on_plate(atlas(semantic), plate(semantic.camera)[0], truth)[0] for semantic, truth in frames
         ]
         logger.info("maps miss the texture by %.2f px on average", _mean_length(offsets, truths))
         moved = (displaced(semantic, by, by) for semantic, by in zip(maps, offsets, strict=True))
-        atlas.colour.copy_(unproject(_with(moved, shown), atlas.texels))
+        atlas.colour.copy_(unproject(_with(moved, shown), atlas.texels, chart_name))
 
 
 def _with(maps: Iterable[SemanticMap], shown: Sequence[tuple[torch.Tensor, torch.Tensor]]) -> Iterator[tuple]:

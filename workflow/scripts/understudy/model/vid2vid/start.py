@@ -10,8 +10,8 @@ from understudy.model.vid2vid.net import Vid2Vid
 from understudy.settings import ModelSettings
 
 
-def start(frames: Sequence[tuple[SemanticMap, FrameTruth]], settings: ModelSettings) -> Vid2Vid:
-    """Make a generator of the frames' size with first weights by chance."""
+def start(frames: Sequence[tuple[SemanticMap, FrameTruth]], settings: ModelSettings, _chart_name: str) -> Vid2Vid:
+    """Make a generator of the frames' size with first weights by chance; it knows no texture, so it needs no chart."""
     height, width = frames[0][1].picture.shape[-2:]
     return Vid2Vid(settings, height, width)
 
