@@ -226,3 +226,8 @@ def test_memory_stays_under_its_cap_and_frames_stay_the_same(windows):
         assert np.array_equal(small._frame(number).maps["body"].drawing, whole._frame(number).maps["body"].drawing)
         assert small._cached <= 3 * size
     assert sorted(small._cache) == [0, 10, 15]
+
+
+def test_the_chart_is_that_of_the_clips(windows):
+    with Footage(windows, 64) as footage:
+        assert footage.chart == "test"
