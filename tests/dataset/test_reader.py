@@ -228,6 +228,7 @@ def test_memory_stays_under_its_cap_and_frames_stay_the_same(windows):
     assert sorted(small._cache) == [0, 10, 15]
 
 
-def test_the_chart_is_that_of_the_clips(windows):
-    with Footage(windows, 64) as footage:
-        assert footage.chart == "test"
+def test_the_chart_is_that_of_the_clips(tmp_path):
+    clip = write_clip(tmp_path / "a", standing_track(FRAMES), chart="densepose")
+    index_windows([clip.frames], [clip.pose], [clip.surface], [clip.flow], tmp_path / "windows.h5", SETTINGS)
+    assert Footage(tmp_path / "windows.h5", 32).chart == "densepose"
