@@ -12,6 +12,7 @@ from understudy.semantics.pose_backends._affinity_fields import (
     Limb,
     Person,
     assemble,
+    connect,
     find_people,
     kept,
     line_scores,
@@ -45,6 +46,36 @@ def test_tables_cover_all_joints_and_channels_once():
     assert sorted(FIELDS) == list(range(0, 52, 2))
     assert set(PAIRS.ravel()) == set(range(25))
     assert {frozenset(limb) for limb in BODY_LIMBS} <= {frozenset(pair) for pair in PAIRS.tolist()}
+
+
+CHANNELS = (  # limbs in the order of the network's channels
+    ("neck", "mid_hip"), ("right_hip", "right_knee"), ("right_knee", "right_ankle"), ("mid_hip", "right_hip"),
+    ("mid_hip", "left_hip"), ("left_hip", "left_knee"), ("left_knee", "left_ankle"), ("neck", "right_shoulder"),
+    ("right_shoulder", "right_elbow"), ("right_elbow", "right_wrist"), ("right_shoulder", "right_ear"),
+    ("neck", "left_shoulder"), ("left_shoulder", "left_elbow"), ("left_elbow", "left_wrist"),
+    ("left_shoulder", "left_ear"), ("neck", "nose"), ("nose", "right_eye"), ("nose", "left_eye"),
+    ("right_eye", "right_ear"), ("left_eye", "left_ear"), ("left_ankle", "left_big_toe"),
+    ("left_big_toe", "left_small_toe"), ("left_ankle", "left_heel"), ("right_ankle", "right_big_toe"),
+    ("right_big_toe", "right_small_toe"), ("right_ankle", "right_heel"),
+)  # fmt: skip
+
+
+def test_every_limb_has_its_own_channel():
+    """Written down a second time, by name: planted maps use the decoder's own table."""
+    by_channel = dict(zip(FIELDS, PAIRS.tolist(), strict=True))
+    assert [by_channel[2 * row] for row in range(26)] == [[BODY[start], BODY[end]] for start, end in CHANNELS]
+
+
+def test_surer_joints_go_first():
+    """A limb's place in the order is its agreement with the field and a tenth of its joints' scores."""
+    peaks = [np.zeros((0, 3)) for _ in range(25)]
+    peaks[1], peaks[8] = np.array([[10.0, 10, 0.5], [30, 10, 0.9]]), np.array([[10.0, 40, 0.6], [30, 40, 0.7]])
+    fields = np.zeros((52, 6, 6), np.float32)
+    fields[1] = 1  # neck to middle of the hips, straight down everywhere
+    first, second = (limb for limb in connect(peaks, fields, (48, 48)) if limb.start == limb.end)
+    assert (first.start, second.start) == (1, 0)
+    assert first.score == second.score == pytest.approx(1)
+    assert (first.order, second.order) == pytest.approx((1 + 0.1 * 1.6, 1 + 0.1 * 1.1))
 
 
 def test_one_person():

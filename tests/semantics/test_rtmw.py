@@ -94,7 +94,11 @@ def test_planted_points_come_back_in_pixels_of_the_picture(models):
 
 def test_nobody_is_an_empty_list(models):
     write_detector(models / "yolox.onnx", np.array([[16.0, 8, 48, 56, 0.8]]), [5], DETECTOR_PX)  # a bus
-    assert backend(models).detect(np.zeros((64, 64, 3), np.uint8)) == []
+    picture = np.zeros((64, 64, 3), np.uint8)
+    picture[30:34, 30:34] = 255
+    assert backend(models).detect(picture) == []
+    write_detector(models / "yolox.onnx", np.array([[16.0, 8, 48, 56, 0.8]]), [0], DETECTOR_PX)
+    assert len(backend(models).detect(picture)) == 1
 
 
 def raw_rows(size: tuple[int, int], *people: tuple[int, tuple[float, float, float, float], float]) -> np.ndarray:
