@@ -1,8 +1,10 @@
 import pytest
 import torch
+from torch.nn import functional
 
 from understudy.model.discriminator import Verdict
 from understudy.training.losses import (
+    detail_distance,
     feature_distance,
     flow_distance,
     gradient_distance,
@@ -57,6 +59,33 @@ def test_gradient_distance_sees_slopes_and_not_levels():
     assert gradient_distance(columns() + 0.5, columns(), ONES) == pytest.approx(0, abs=1e-6)
     assert gradient_distance(columns() * 3, columns(), ONES) == pytest.approx(0.2)
     assert gradient_distance((columns() * 3).transpose(2, 3), columns().transpose(2, 3), ONES) == pytest.approx(0.2)
+
+
+def checks(size: int, shift: int = 0) -> torch.Tensor:
+    """A picture (1, 3, size, size) of checks of 4 px, -0.5 and 0.5, moved to the right."""
+    place = torch.arange(size)
+    dark = ((place[:, None] // 4) + ((place + shift) // 4)) % 2
+    return (dark - 0.5).expand(1, 3, size, size).clone()
+
+
+def test_detail_distance_sees_how_much_detail_there_is_and_not_where_it_lies():
+    real, ones = checks(160), torch.ones(1, 1, 160, 160)
+    faded, moved = detail_distance(0.5 * real, real, ones), detail_distance(checks(160, shift=2), real, ones)
+    assert detail_distance(real, real, ones) == 0
+    assert detail_distance(real + 0.3, real, ones) == pytest.approx(0, abs=1e-5)
+    laplacian = functional.conv2d(real[:, :1], torch.tensor([[[[0.0, 1, 0], [1, -4, 1], [0, 1, 0]]]]))
+    assert faded == pytest.approx(0.5 * float(laplacian.square().mean().sqrt()), rel=0.1)
+    assert moved < 0.02 * faded
+    assert gradient_distance(checks(160, shift=2), real, ones) > gradient_distance(0.5 * real, real, ones)
+
+
+def test_detail_distance_counts_windows_by_their_weight():
+    real, weight = checks(160), torch.zeros(1, 1, 160, 160)
+    weight[..., :80] = 1
+    drawn = real.clone()
+    drawn[..., 96:] = 0
+    assert detail_distance(drawn, real, weight) == 0
+    assert detail_distance(drawn, real, 1 - weight) > 0.5
 
 
 def verdict(*levels: list[torch.Tensor]) -> Verdict:

@@ -152,6 +152,7 @@ class ModelSettings:
 class LossSettings:
     picture: float
     gradient: float
+    detail: float
     person: float
     face: float
     matte: float

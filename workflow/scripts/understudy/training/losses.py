@@ -17,6 +17,7 @@ from understudy.model.discriminator import Verdict
 from understudy.model.ranks import rank_mean
 
 PERSON_MATTE = 0.3  # share of a pixel from which it counts as the person
+DETAIL_SHARE = 0.05  # of the picture's height: window within which detail may lie anywhere
 PERSON_GROW_SHARE = 0.03  # of the picture's height: the person's surroundings count as much
 
 
@@ -72,6 +73,17 @@ def gradient_distance(drawn: Tensor, real: Tensor, weight: Tensor) -> Tensor:
         weight[..., :-1, :] > 0,
     )  # a step from what does not count tells nothing
     return trusted_mean(right, weight[..., 1:] * from_left) + trusted_mean(down, weight[..., 1:, :] * from_above)
+
+
+def detail_distance(drawn: Tensor, real: Tensor, weight: Tensor) -> Tensor:
+    """LI: mean absolute difference of how much fine detail two pictures (B, 3, H, W) hold round each pixel.
+
+    Detail is the root mean square of the grey Laplacian over a window; where in the window it lies does not matter, so
+    that a map which misses the picture by a pixel does not teach to draw nothing there.
+    """
+    side = max(3, 2 * round(DETAIL_SHARE * real.shape[-2] / 2) + 1)
+    amounts = [_detail(one, side) for one in (drawn, real)]  # (B, 1, h, w)
+    return trusted_mean((amounts[0] - amounts[1]).abs(), functional.avg_pool2d(weight[..., 1:-1, 1:-1], side, side // 2))
 
 
 def least_squares_wish(score: Tensor) -> Tensor:
@@ -146,6 +158,14 @@ def flow_distance(flow: Tensor, truth: Tensor, trust: Tensor) -> Tensor:
 def warp_distance(before: Tensor, flow: Tensor, now: Tensor, trust: Tensor) -> Tensor:
     """LW: mean absolute difference between a picture moved along a flow and the picture it should give."""
     return trusted_mean((warp(before, flow) - now).abs(), trust)
+
+
+def _detail(picture: Tensor, side: int) -> Tensor:
+    """Root mean square of a picture's grey Laplacian over windows of `side` px, half a window apart: (B, 1, h, w)."""
+    grey = picture.float().mean(1, keepdim=True)
+    around = grey[..., :-2, 1:-1] + grey[..., 2:, 1:-1] + grey[..., 1:-1, :-2] + grey[..., 1:-1, 2:]
+    laplacian = around - 4 * grey[..., 1:-1, 1:-1]
+    return (functional.avg_pool2d(laplacian.square(), side, side // 2) + 1e-4).sqrt()
 
 
 def mask_share(mask: Tensor, trust: Tensor) -> Tensor:

@@ -291,6 +291,7 @@ def frame_terms(
     terms = {
         "picture": lambda: sum(losses.picture_distance(one, real, weight) for one in pictures) / len(pictures),
         "gradient": lambda: sum(losses.gradient_distance(one, real, weight) for one in pictures) / len(pictures),
+        "detail": lambda: sum(losses.detail_distance(one, real, weight) for one in pictures) / len(pictures),
         "matte": lambda: losses.picture_distance(drawn.matte, truth.matte, whole),
         "flow": lambda: losses.flow_distance(drawn.flow, truth.flow, trust),
         "flow_warp": lambda: losses.warp_distance(before, drawn.flow, real, trust * _arriving(previous, drawn.flow)),
