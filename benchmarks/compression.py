@@ -17,7 +17,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "workflow" / "sc
 from understudy.flow.agreement import agreement_mask
 from understudy.flow.backends.dis import Backend
 from understudy.flow.estimate import pack
-from understudy.settings import SyntheticSettings
+from understudy.settings import FlowSettings, SyntheticSettings, from_params
+from understudy.validation import complete
 from understudy.synthetic.clip import synthesize_clip
 from understudy.video.source import SourceVideo
 
@@ -31,6 +32,7 @@ FILTERS = {
     "gzip 4, shuffle": {"compression": "gzip", "compression_opts": 4, "shuffle": True},
 }
 HEIGHT, FRAMES, REPEATS = 256, 24, 3
+NOBODY = {"performers": {"nobody": {"clips": ["none"]}}}  # a configuration that says nothing
 SETTINGS = SyntheticSettings(
     build="woman", look="check", choreography="reach", start_s=0, duration_s=1, rate_fps=FRAMES, height_px=HEIGHT,
     width_px=HEIGHT, body_share=0.82, shift=0, background=3,
@@ -54,7 +56,7 @@ def make_data(folder: Path, video: Path | None) -> dict[str, np.ndarray]:
     synthetic, truth = folder / "synthetic.mp4", folder / "truth.h5"
     synthesize_clip(synthetic, truth, SETTINGS)
     rgb = read_clip(video or synthetic)
-    dis = Backend("medium")
+    dis = Backend(from_params(FlowSettings, complete(NOBODY)["flow"]))
     flow, confidence = [], []
     for here, before in zip(rgb[1:], rgb[:-1]):
         backward = dis(here, before)

@@ -121,6 +121,24 @@ def surface_section(wildcards):
     return project.surface_section(wildcards.clip)
 
 
+def flow_section():
+    """Return the flow section; what only other backends read is left empty."""
+    return project.flow_section()
+
+
+def flow_files(wildcards):
+    """Return what the flow backend reads besides the clip; `flow_state`, not their date, stands for them."""
+    return [ancient(path) for path in project.flow_files()]
+
+
+def flow_state(wildcards):
+    return project.flow_state()
+
+
+def flow_gpus(wildcards):
+    return project.flow_gpus()
+
+
 def surface_files(wildcards):
     """Return what the surface backend reads besides the clip; `surface_state`, not their date, stands for them."""
     return [ancient(path) for path in project.surface_files(wildcards.clip)]

@@ -2,6 +2,7 @@ rule estimate_flow:
     """Estimate backward optical flow and where it can be trusted."""
     input:
         frames="results/clips/{clip}/frames.h5",
+        files=flow_files,
     output:
         flow="results/clips/{clip}/flow.h5",
     log:
@@ -12,10 +13,12 @@ rule estimate_flow:
         environment("flow", "flow")
     threads: 1
     resources:
+        gpu=flow_gpus,
         mem_mb=4000,
         runtime=240,
     params:
-        settings=section("flow"),
+        settings=flow_section(),
+        files=flow_state,
         version=version("flow"),
     script:
         "../workflow/scripts/estimate_flow.py"

@@ -23,8 +23,9 @@ from understudy.training.perceptual import CONVOLUTIONS
 MODEL = ModelSettings(generator="neural_texture", width=8, texels=64, latents=3)
 DATASET = DatasetSettings(held_out=0.2, gap_frames=2, surface="clipped")
 LOSSES = LossSettings(
-    picture=1.0, gradient=0.5, detail=0.0, person=4.0, matte=0.1, image_gan=0.05, image_features=0.5, temporal_difference=0.5,
-    temporal_gan=0.05, temporal_features=0.5, flow=0.05, flow_warp=0.2, output_warp=0.1, mask=0.01, registration=0.05,
+    picture=1.0, gradient=0.5, detail=0.0, person=4.0, matte=0.1, image_gan=0.05, image_features=0.5,
+    temporal_difference=0.5, temporal_gan=0.05, temporal_features=0.5, flow=0.05, flow_warp=0.2, output_warp=0.1,
+    mask=0.01, registration=0.05,
     perceptual=0.0, face=0.0, face_gan=0.0, face_features=0.0, hand_gan=0.0, hand_features=0.0,
 )  # fmt: skip
 JUDGES = JudgeSettings(

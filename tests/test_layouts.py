@@ -4,9 +4,9 @@ import h5py
 import numpy as np
 import pytest
 
+from defaults import flow_settings
 from understudy.errors import LayoutError
 from understudy.layouts import LAYOUTS, create, describe, open_file
-from understudy.settings import FlowSettings
 
 FRAME = np.arange(8 * 6 * 3, dtype=np.uint8).reshape(8, 6, 3)
 
@@ -28,7 +28,7 @@ def test_rows_come_back(tmp_path):
 
 
 def test_settings_stand_in_the_file(tmp_path):
-    settings = FlowSettings("dis", "fine", (1, 3), 0.5)
+    settings = flow_settings(quality="fine", strides=(1, 3), slack_px=0.5)
     with create(tmp_path / "flow.h5", "flow", producer="test 1", settings=settings) as file:
         for group in ("stride_1", "stride_3"):
             file.append(group, backward=np.zeros((4, 4, 2), np.int16), confidence=np.zeros((4, 4), np.uint8))

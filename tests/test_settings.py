@@ -9,6 +9,7 @@ from understudy import settings as hall
 from understudy.settings import FlowSettings, from_params
 from understudy.validation import complete, load_schema
 
+RAFT = {"weights": "", "sha256": "", "device": "cpu"}
 SECTIONS = {
     "decode": hall.DecodeSettings,
     "pose": hall.PoseSettings,
@@ -105,7 +106,7 @@ def test_params_do_not_depend_on_the_order_or_number_style_of_the_file():
 
 
 def test_from_params_refuses_other_keys():
-    values = {"backend": "dis", "quality": "fine", "strides": [1, 3], "slack_px": 1, "extra": 2}
+    values = {"backend": "dis", "quality": "fine", "strides": [1, 3], "slack_px": 1, "raft": RAFT, "extra": 2}
     with pytest.raises(ValueError, match="extra"):
         from_params(FlowSettings, values)
     del values["extra"]
@@ -114,6 +115,6 @@ def test_from_params_refuses_other_keys():
 
 
 def test_settings_are_frozen():
-    made = from_params(FlowSettings, {"backend": "dis", "quality": "fine", "strides": [1], "slack_px": 1})
+    made = from_params(FlowSettings, {"backend": "dis", "quality": "fine", "strides": [1], "slack_px": 1, "raft": RAFT})
     with pytest.raises(AttributeError):
         made.quality = "medium"

@@ -4,11 +4,11 @@ import h5py
 import numpy as np
 import pytest
 
+from defaults import flow_settings
 from understudy.flow.estimate import UNITS_PER_PX, estimate_flow, pack
 from understudy.layouts import open_file
-from understudy.settings import FlowSettings
 
-SETTINGS = FlowSettings(backend="dis", quality="medium", strides=(1, 3), slack_px=0.7)
+SETTINGS = flow_settings(quality="medium", strides=(1, 3), slack_px=0.7)
 STEP = 2  # px to the right per frame
 
 
@@ -80,7 +80,7 @@ def test_chaining_follows_a_point_that_turns_round(texture, write_frames, tmp_pa
     """The clip moves right, then back: over two frames everything is where it was."""
     wide = texture(4, 64, 120)
     clip = np.stack([wide[:, 20 - shift : 100 - shift] for shift in (0, 4, 0)])
-    settings = FlowSettings(backend="dis", quality="medium", strides=(1, 2), slack_px=0.7)
+    settings = flow_settings(quality="medium", strides=(1, 2), slack_px=0.7)
     estimate_flow(write_frames(clip), tmp_path / "flow.h5", settings)
     with h5py.File(tmp_path / "flow.h5") as file:
         backward = file["stride_2/backward"][2, 8:-8, 12:-12] / UNITS_PER_PX

@@ -6,9 +6,10 @@ import h5py
 import numpy as np
 import pytest
 
+from defaults import flow_settings
 from understudy.flow.correspondence import surface_correspondence
 from understudy.flow.estimate import UNITS_PER_PX, estimate_flow
-from understudy.settings import FlowSettings, SyntheticSettings
+from understudy.settings import SyntheticSettings
 from understudy.synthetic.clip import synthesize_clip
 from understudy.video.source import SourceVideo
 
@@ -44,7 +45,7 @@ def exact_flow(truth: h5py.File) -> tuple[np.ndarray, np.ndarray]:
 def test_medium_flow_errs_little_where_it_is_trusted(tmp_path, write_frames, look, choreography, person_px):
     video, exact = synthesize(tmp_path, 256, look, choreography)
     frames = write_frames(np.stack([frame.picture() for frame in SourceVideo(video)]))
-    estimate_flow(frames, tmp_path / "flow.h5", FlowSettings("dis", "medium", (1, 3), 0.7))
+    estimate_flow(frames, tmp_path / "flow.h5", flow_settings(quality="medium", strides=(1, 3), slack_px=0.7))
     with h5py.File(tmp_path / "flow.h5") as file, h5py.File(exact) as truth:
         wanted, person = exact_flow(truth)
         error = np.linalg.norm(file["stride_1/backward"][1:] / UNITS_PER_PX - wanted, axis=-1)

@@ -10,7 +10,7 @@ import h5py
 import numpy as np
 import pytest
 
-from defaults import pose_settings, surface_settings
+from defaults import flow_settings, pose_settings, surface_settings
 from posing import make_pose
 from understudy.clips import Clip
 from understudy.dataset.reader import Footage
@@ -25,7 +25,6 @@ from understudy.semantics.surface import estimate_surface
 from understudy.settings import (
     DatasetSettings,
     DecodeSettings,
-    FlowSettings,
     MetricsSettings,
     ModelSettings,
     RenderingSettings,
@@ -72,7 +71,7 @@ def performance(tmp_path_factory) -> Performance:
     windows, driving = folder / "windows.h5", folder / "driving.h5"
     make_pose(frames, pose, pose_settings("truth", smooth_frames=1))
     estimate_surface(frames, pose, surface, surface_settings("truth"))
-    estimate_flow(frames, flow, FlowSettings("dis", "medium", (1,), 0.7))
+    estimate_flow(frames, flow, flow_settings(quality="medium", strides=(1,), slack_px=0.7))
     index_windows([frames], [pose], [surface], [flow], windows, DatasetSettings(0.2, 4, "both"))
     fit_driving(pose, surface, windows, driving, RenderingSettings("none", "ground", "still", 16), 2)
     return Performance(frames, windows, driving)

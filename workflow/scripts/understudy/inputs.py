@@ -21,6 +21,7 @@ _NAMED = {
         "openpose_json": ("path",),
         "rtmw": ("detector", "pose"),
     },
+    "flow": {"raft": ("weights",)},
     "surface": {"densepose": ("config", "weights"), "densepose_dump": ("path",)},
 }
 _CONFIG_ENDINGS = (".yaml", ".yml")

@@ -86,6 +86,23 @@ class Project:
         chosen = self.settings["pose"].get(backend, {})
         return int(chosen.get("device") == "cuda" or (backend == "openpose" and chosen["gpu"] >= 0))
 
+    def flow_section(self) -> dict[str, Any]:
+        """Return the flow section; what only other backends read is left empty, so that it reruns nothing."""
+        return in_use(self.section("flow"))
+
+    def flow_files(self) -> list[str]:
+        """Return the files the flow backend reads besides the clip."""
+        return [str(path) for path in named_files("flow", self.section("flow"), "")]
+
+    def flow_state(self) -> dict[str, str]:
+        """Return what stands for the content of `flow_files`: other weights are another flow."""
+        return {path: file_state(path) for path in self.flow_files()}
+
+    def flow_gpus(self) -> int:
+        """Return the GPUs a flow job takes."""
+        flow = self.settings["flow"]
+        return int(flow["backend"] == "raft" and flow["raft"]["device"] == "cuda")
+
     def people_pose(self, clip: str) -> dict[str, Any]:
         """Return what of the pose section decides who is found in a clip; several where one of them is chosen."""
         pose = self.pose_section(clip) | {"smooth_frames": 1, "gap_frames": 0}

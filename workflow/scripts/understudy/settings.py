@@ -120,11 +120,19 @@ class SurfaceSettings:
 
 
 @dataclass(frozen=True)
+class RaftSettings:
+    weights: str
+    sha256: str
+    device: str
+
+
+@dataclass(frozen=True)
 class FlowSettings:
     backend: str
     quality: str
     strides: tuple[int, ...]
     slack_px: float
+    raft: RaftSettings
 
 
 @dataclass(frozen=True)

@@ -327,3 +327,5 @@ def _check_files(project: Project) -> None:
             project.pose_files(clip)
         if Path(f"results/clips/{clip}/surface.h5").is_file():
             project.surface_files(clip)
+        if Path(f"results/clips/{clip}/flow.h5").is_file():
+            project.flow_files()

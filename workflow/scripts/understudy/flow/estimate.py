@@ -99,7 +99,7 @@ class _Search:
         self.slack_px = settings.slack_px
         self.idle: SimpleQueue[FlowBackend] = SimpleQueue()
         for _ in range(threads):
-            backend = load_backend(BACKENDS, settings.backend)(settings.quality)
+            backend = load_backend(BACKENDS, settings.backend)(settings)
             self.producer = f"{backend.name} {backend.version}"
             self.idle.put(backend)
 

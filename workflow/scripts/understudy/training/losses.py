@@ -83,7 +83,9 @@ def detail_distance(drawn: Tensor, real: Tensor, weight: Tensor) -> Tensor:
     """
     side = max(3, 2 * round(DETAIL_SHARE * real.shape[-2] / 2) + 1)
     amounts = [_detail(one, side) for one in (drawn, real)]  # (B, 1, h, w)
-    return trusted_mean((amounts[0] - amounts[1]).abs(), functional.avg_pool2d(weight[..., 1:-1, 1:-1], side, side // 2))
+    return trusted_mean(
+        (amounts[0] - amounts[1]).abs(), functional.avg_pool2d(weight[..., 1:-1, 1:-1], side, side // 2)
+    )
 
 
 def least_squares_wish(score: Tensor) -> Tensor:

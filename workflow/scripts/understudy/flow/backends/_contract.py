@@ -4,6 +4,8 @@ from typing import Protocol
 
 import numpy as np
 
+from understudy.settings import FlowSettings
+
 
 class FlowBackend(Protocol):
     """Estimates the motion between two frames.
@@ -16,7 +18,7 @@ class FlowBackend(Protocol):
     name: str
     version: str
 
-    def __init__(self, quality: str):
+    def __init__(self, settings: FlowSettings):
         """Prepare for a quality, "medium" or "fine"; a backend with one quality accepts both."""
         ...
 

@@ -3,6 +3,8 @@
 import cv2
 import numpy as np
 
+from understudy.settings import FlowSettings
+
 # quality: patch stride px, gradient descent iterations per patch, iterations of the variational refinement
 _QUALITY = {"medium": (4, 12, 5), "fine": (2, 25, 10)}
 _PATCH_PX = 6  # OpenCV's 8 errs by a fifth more on limbs; 4 is more exact on clean pictures, less sure on noise
@@ -16,9 +18,9 @@ class Backend:
     name = "dis"
     version = cv2.__version__
 
-    def __init__(self, quality: str):
+    def __init__(self, settings: FlowSettings):
         cv2.setNumThreads(1)  # OpenCV cuts the picture into a stripe per thread: flow would depend on the machine
-        stride, descent, variational = _QUALITY[quality]
+        stride, descent, variational = _QUALITY[settings.quality]
         self._search = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
         self._search.setFinestScale(_FINEST_SCALE)
         self._search.setPatchSize(_PATCH_PX)
