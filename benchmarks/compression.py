@@ -18,8 +18,8 @@ from understudy.flow.agreement import agreement_mask
 from understudy.flow.backends.dis import Backend
 from understudy.flow.estimate import pack
 from understudy.settings import FlowSettings, SyntheticSettings, from_params
-from understudy.validation import complete
 from understudy.synthetic.clip import synthesize_clip
+from understudy.validation import complete
 from understudy.video.source import SourceVideo
 
 FILTERS = {

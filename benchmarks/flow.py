@@ -18,8 +18,8 @@ from understudy.backends import list_backends, load_backend
 from understudy.flow.agreement import agreement_mask
 from understudy.flow.estimate import UNITS_PER_PX
 from understudy.settings import FlowSettings, SyntheticSettings, from_params
-from understudy.validation import complete
 from understudy.synthetic.clip import synthesize_clip
+from understudy.validation import complete
 from understudy.video.source import SourceVideo
 
 BACKENDS = "understudy.flow.backends"
