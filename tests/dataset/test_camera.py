@@ -9,7 +9,7 @@ from understudy.dataset.reader import Footage
 from understudy.dataset.track import carried_track
 from understudy.dataset.windows import index_windows, read_windows
 from understudy.flow.homography import carried
-from understudy.layouts import create
+from understudy.layouts import create, open_file
 from understudy.semantics.joints import BODY
 from understudy.settings import DatasetSettings
 
@@ -85,6 +85,17 @@ def test_maps_carry_the_camera_in_the_networks_pixels(indexed):
         for place in range(4):
             expected = torch.cat([maps[int(number)].camera for number in batch.frames[:, place]])
             assert torch.equal(batch.maps[place].camera, expected)
+
+
+def test_another_motion_is_another_training(indexed):
+    def sources(*motion):
+        with open_file(indexed(*motion), "windows") as file:
+            return file.attrs["sources"]
+
+    moving = np.stack([pan(t) for t in range(FRAMES)])
+    assert sources(moving) != sources(moving + 0.01)
+    resting = np.tile(np.eye(3), (FRAMES, 1, 1))
+    assert sources(resting, None, False) == sources()
 
 
 def test_without_motion_every_map_has_the_exact_identity(indexed):

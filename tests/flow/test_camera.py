@@ -1,6 +1,7 @@
 """The camera's motion against clips cut out of one large picture by known homographies, a person before it."""
 
 import cv2
+import h5py
 import numpy as np
 import pytest
 
@@ -29,7 +30,7 @@ def pan(t):
 def estimated(texture, write_frames, tmp_path):
     """Return a function that films a wall by given views, a dark block walking before it, and estimates the camera."""
 
-    def estimate(to_wall, light=lambda t: 1.0, settings=AUTO, walls=lambda t: 1, factor=1):
+    def estimate(to_wall, light=lambda t: 1.0, settings=AUTO, walls=lambda t: 1, factor=1, caption=None):
         rgb, mattes = [], []
         painted = {seed: texture(seed, 230, 230) for seed in {walls(t) for t in range(len(to_wall))}}
         size = WIDTH * factor, HEIGHT * factor
@@ -41,12 +42,18 @@ def estimated(texture, write_frames, tmp_path):
             left = (10 + 2 * t % 40) * factor
             matte[30 * factor : 90 * factor, left : left + 20 * factor] = 255
             frame[matte > 0] = (20, 30, 90)
+            if caption is not None:
+                frame[60:, :] = caption[60:96, :80]
             rgb.append(frame)
             mattes.append(matte)
         with layouts.create(tmp_path / "surface.h5", "surface", "test") as file:
             for matte in mattes:
                 file.append(part=matte, uv=np.zeros((*matte.shape, 2), np.uint8), matte=matte, valid=np.bool_(True))
-        estimate_camera(write_frames(np.stack(rgb)), tmp_path / "surface.h5", tmp_path / "camera.h5", settings)
+        frames = write_frames(np.stack(rgb))
+        if caption is not None:
+            with h5py.File(frames, "r+") as file:
+                file.attrs["ignore"] = "[[0, 60, 80, 96]]"
+        estimate_camera(frames, tmp_path / "surface.h5", tmp_path / "camera.h5", settings)
         return read_camera(tmp_path / "camera.h5")
 
     return estimate
@@ -90,6 +97,12 @@ def test_a_camera_at_rest_gives_exact_identities(estimated):
 def test_a_camera_said_to_be_at_rest_is_not_looked_at(estimated):
     found = estimated(views(pan), settings=CameraSettings(motion="still", still_share=0.004))
     assert not found.moving and np.array_equal(found.to_reference[5], np.eye(3))
+
+
+def test_what_is_burnt_into_ignored_boxes_holds_nothing_fast(estimated, texture):
+    to_wall = views(pan)
+    found = estimated(to_wall, caption=texture(9, 96, 96))
+    assert found.moving and found.valid.all() and errors(found, to_wall)[0] < 0.8
 
 
 def test_frames_before_another_wall_are_not_trusted_and_bridged(estimated):

@@ -1,5 +1,6 @@
 """Which frames of a performer's clips train, which are held out, and what the training footage says about the body."""
 
+import hashlib
 import json
 import logging
 import math
@@ -194,10 +195,12 @@ def _frame_size(clips: Sequence[ClipFiles]) -> tuple[int, int]:
 
 
 def _source(clip: ClipFiles) -> dict[str, str]:
-    """What pixels and surface of a clip are, so that others give another windows.h5 even where all poses agree."""
+    """What pixels, surface and camera of a clip are: others give another windows.h5 even where all poses agree."""
     with open_file(clip.frames, "frames") as frames, open_file(clip.surface, "surface") as surface:
         named = {name: str(frames.attrs.get(name, "")) for name in ("source_sha256", "crop", "ignore")}
-        return named | {"surface_sha256": str(surface.attrs.get("sha256", ""))}
+        named |= {"surface_sha256": str(surface.attrs.get("sha256", ""))}
+    motion = clip_motion(clip)
+    return named | ({"camera": hashlib.sha256(motion.to_reference.tobytes()).hexdigest()} if motion.moving else {})
 
 
 def _chart(clips: Sequence[ClipFiles]) -> str:

@@ -1,5 +1,6 @@
 """Finds how the camera moved: for each frame the homography that lays its background on the reference frame's."""
 
+import json
 import logging
 import time
 from collections.abc import Iterator
@@ -92,6 +93,10 @@ class _Backgrounds:
         self._clip, self._mattes = clip, masks["matte"]
         self.factor = -(-clip.height // MOST_HEIGHT_PX)  # frame pixels per pixel of these pictures
         self.height, self.width = clip.height // self.factor, clip.width // self.factor
+        self._counted = np.ones((self.height, self.width), bool)
+        for box in json.loads(clip.attrs.get("ignore", "[]")):  # captions do not move with the background
+            left, top, right, bottom = np.array(box) / self.factor
+            self._counted[int(top) : int(np.ceil(bottom)), int(left) : int(np.ceil(right))] = False
 
     def __len__(self) -> int:
         return len(self._clip)
@@ -103,7 +108,8 @@ class _Backgrounds:
             for one in (grey, self._mattes[number])
         )
         reach = 2 * round(GROW_SHARE * self.height) + 1
-        return grey.astype(np.float32) / 255, cv2.dilate(matte, np.ones((reach, reach))) < CLEAR_MATTE
+        clear = cv2.dilate(matte, np.ones((reach, reach))) < CLEAR_MATTE
+        return grey.astype(np.float32) / 255, clear & self._counted
 
     def __iter__(self) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         return (self[number] for number in range(len(self)))
