@@ -108,3 +108,13 @@ def test_the_canvas_grows_with_the_pictures():
     assert large == Canvas(rows=64, columns=96, left=16, top=0, height=64, width=64)
     grown = small.grown(Plate(torch.zeros(3, 64, 96), torch.ones(1, 64, 96), canvas=large))
     assert grown.size == (64, 64) and grown(shifts((8, 0)))[0].mean().item() == pytest.approx(0.25)
+
+
+def test_bfloat16_networks_see_it_all_the_same():
+    places = [(0, 0), (-6, 2), (9, 0)]
+    plate = start_plate(views(places), torch.zeros(3, 1, SIZE, SIZE), shifts(*places))
+    camera = shifts((2.3, 1.6))
+    with torch.autocast("cpu", torch.bfloat16):
+        mixed = [*plate(camera), plate.steadiness(camera)]
+    for one, other in zip(mixed, [*plate(camera), plate.steadiness(camera)], strict=True):
+        assert torch.equal(one, other)

@@ -47,16 +47,16 @@ class Canvas:
         Returns:
             (B, C, H, W) float32, bilinear; the canvas' border is repeated outside.
         """
-        grid = self._places(camera)
-        with torch.autocast(laid.device.type, enabled=False):
+        with torch.autocast(laid.device.type, enabled=False):  # places in bfloat16 would be off by pixels
+            grid = self._places(camera)
             return functional.grid_sample(
                 laid.float().expand(len(camera), -1, -1, -1), grid, padding_mode="border", align_corners=False
             )
 
     def covers(self, known: Tensor, camera: Tensor) -> Tensor:
         """Look at a mask (1, 1, R, S) 0/1 on the canvas: (B, 1, H, W) 0/1, 0 beyond it."""
-        grid = self._places(camera)
         with torch.autocast(known.device.type, enabled=False):
+            grid = self._places(camera)
             share = functional.grid_sample(known.float().expand(len(camera), -1, -1, -1), grid, align_corners=False)
         return (share > WHOLE).float()
 
