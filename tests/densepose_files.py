@@ -55,7 +55,7 @@ def entries(maps: list[np.ndarray], result: Callable, others: Callable = lambda 
     made = []
     for number, picture in enumerate(maps, 1):
         rows, columns = (np.flatnonzero((picture[..., 0] > 0).any(axis)) for axis in (1, 0))
-        box = [columns[0] + 0.4, rows[0] + 0.6, columns[-1] + 1.5, rows[-1] + 1.7] if len(rows) else None
+        box = [columns[0], rows[0], columns[-1] + 1.0, rows[-1] + 1.0] if len(rows) else None
         people = [*others(number)]
         if box is not None:
             people.append((box, picture[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]))

@@ -74,10 +74,9 @@ def test_exact_surfaces_come_through_the_network(tiny_clip, tiny_pose, settings,
         found = list(Backend(settings(samples=2))(frames, pose))
     for surface, (part, uv) in zip(found, maps):
         same = (surface.part == part) & (part > 0)
-        assert same.sum() / (part > 0).sum() > 0.9
-        assert (
-            np.median(np.abs(surface.uv[same].astype(float) - uv[same])) < 8
-        )  # truncation moves by less than a sample
+        assert same.sum() / (part > 0).sum() > 0.94
+        error = np.abs(surface.uv[same].astype(float) - uv[same])
+        assert np.median(error) < 3, "samples are 8 apart: pasted at the truncated corner it is 4 to 6"
 
 
 def test_pictures_reach_the_network_as_bgr(tmp_path, settings, monkeypatch):
@@ -93,9 +92,9 @@ def test_pictures_reach_the_network_as_bgr(tmp_path, settings, monkeypatch):
     assert config.merged == str(tmp_path / "model.yaml")
 
 
-@pytest.mark.parametrize(("samples", "rows", "columns"), [(1, (20, 37), (10, 29)), (2, (41, 75), (21, 59))])
-def test_boxes_are_truncated_and_drawn_at_the_samples(samples, rows, columns, tmp_path, settings, monkeypatch):
-    """x 10.9, y 20.9, width 19.3, height 17.2: truncated, not rounded; twice as large at two samples."""
+@pytest.mark.parametrize(("samples", "rows", "columns"), [(1, (21, 38), (11, 30)), (2, (42, 76), (22, 60))])
+def test_results_cover_their_box_at_the_samples(samples, rows, columns, tmp_path, settings, monkeypatch):
+    """x 10.9 to 30.2, y 20.9 to 38.1: the pixels whose middles lie in it, though the result has 17 x 19 of them."""
     install(monkeypatch, [[person((10.9, 20.9, 30.2, 38.1))]])
     (surface,) = surfaces(write_clip(tmp_path, [(11, 21, 30, 38)]), settings(samples=samples))
     found = np.argwhere(surface.part == 2)

@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 
 from understudy.errors import BackendError
-from understudy.semantics.surface_backends._people import Found, chosen, pasted, quantised
+from understudy.semantics.surface_backends._people import Found, chosen, placed, quantised
 from understudy.semantics.surface_backends._pickles import Tensor, read_pickle
 
 _CHART_RESULT = "densepose.structures.chart_result"
@@ -85,7 +85,7 @@ class Dump:
         if row >= len(results):
             raise BackendError(f"{self.path}: {entry['file_name']} has {len(boxes)} boxes, {len(results)} results.")
         where = f"{self.path}: {entry['file_name']}"
-        return pasted(Found(boxes[row], *_parts(results[row], where)), *self.size)
+        return placed(Found(boxes[row], *_parts(results[row], where)), *self.size)
 
     def _check_boxes(self) -> None:
         height, width = self.size

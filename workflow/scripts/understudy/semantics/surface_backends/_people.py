@@ -74,18 +74,21 @@ def quantised(labels: np.ndarray, uv: np.ndarray, where: str) -> tuple[np.ndarra
     return part, np.moveaxis(uv, 0, -1) * (part > 0)[..., None]
 
 
-def pasted(found: Found, height: int, width: int) -> tuple[np.ndarray, np.ndarray]:
+def placed(found: Found, height: int, width: int) -> tuple[np.ndarray, np.ndarray]:
     """Lay a person into an empty picture: part (H, W) and uv (H, W, 2) uint8.
 
-    The box's corner is truncated to whole pixels, as the estimator does before it sizes its result.
+    The result covers the box, whose sides were truncated to whole pixels only to size it; each pixel takes the nearest
+    of its samples. detectron2's own views put it at the truncated corner: up to a pixel off, another way in each frame.
     """
-    part, uv = np.zeros((height, width), np.uint8), np.zeros((height, width, 2), np.uint8)
-    left, top = (int(place) for place in found.box[:2])
-    rows, columns = _within(top, len(found.part), height), _within(left, found.part.shape[1], width)
-    inside = tuple(slice(one.start - place, one.stop - place) for one, place in ((rows, top), (columns, left)))
-    part[rows, columns] = found.part[inside]
-    uv[rows, columns] = found.uv[inside]
-    return part, uv
+    left, top, right, bottom = found.box
+    picks, inside = [], []
+    for start, end, there, size in zip((top, left), (bottom, right), found.part.shape, (height, width)):
+        index = np.floor((np.arange(size) + 0.5 - start) / max(end - start, 1e-6) * there).astype(int)
+        inside.append((index >= 0) & (index < there))
+        picks.append(np.clip(index, 0, there - 1))
+    place = np.ix_(*picks)
+    shown = inside[0][:, None] & inside[1]
+    return found.part[place] * shown, found.uv[place] * shown[..., None]
 
 
 def only_near(part: np.ndarray, uv: np.ndarray, person: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -128,9 +131,3 @@ def nothing(size: Sequence[int], samples: int) -> FrameSurface:
     """Return the surface of a frame of size (H, W) in which the person is not found."""
     drawn = tuple(samples * length for length in size)
     return FrameSurface(np.zeros(drawn, np.uint8), np.zeros((*drawn, 2), np.uint8), np.zeros(size, np.uint8), False)
-
-
-def _within(start: int, length: int, size: int) -> slice:
-    """The part of a span that lies in 0..size."""
-    first = min(max(start, 0), size)
-    return slice(first, min(max(start + length, first), size))

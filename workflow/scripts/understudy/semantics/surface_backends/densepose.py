@@ -16,7 +16,7 @@ import numpy as np
 
 from understudy.errors import BackendError
 from understudy.semantics.surface_backends._contract import FrameSurface
-from understudy.semantics.surface_backends._people import Found, chosen, joined, nothing, pasted, quantised
+from understudy.semantics.surface_backends._people import Found, chosen, joined, nothing, placed, quantised
 from understudy.settings import DensePoseSettings, SurfaceSettings
 from understudy.video.frames import Frames
 
@@ -76,9 +76,10 @@ class Backend:
         one, samples = found[best], self.settings.samples
         # a larger box makes the extractor draw as many samples; a new one, since cut-outs share memory
         one.pred_boxes = type(one.pred_boxes)(one.pred_boxes.tensor * samples)
-        (result,), boxes = self._extract(one)  # boxes: left, top, width, height
+        (result,), _ = self._extract(one)
         drawn = quantised(result.labels.numpy(), result.uv.numpy(), "DensePose's result")
-        return pasted(Found(boxes[0].numpy(), *drawn), samples * rgb.shape[0], samples * rgb.shape[1])
+        box = one.pred_boxes.tensor[0].numpy()
+        return placed(Found(box, *drawn), samples * rgb.shape[0], samples * rgb.shape[1])
 
     def _instances(self, rgb: np.ndarray) -> Any:
         """Run the network and bring what it found to the CPU."""
