@@ -1,10 +1,12 @@
+import copy
+
 import pytest
 import torch
 
 from planted import MODEL, planted_frame
 from understudy.model.build import start_generator
 from understudy.model.contract import Past
-from understudy.model.neural_texture.net import MASK_FLOOR, MASK_START, NeuralTexture
+from understudy.model.neural_texture.net import LIGHT_REACH, MASK_FLOOR, MASK_START, NeuralTexture, lit
 
 LEFTS = [2 + 0.7 * number for number in range(20)]
 
@@ -118,3 +120,24 @@ def test_what_does_not_count_gets_into_neither_plate_nor_texture_nor_offsets():
     ]
     assert torch.equal(taught[0][0].final, taught[1][0].final)
     assert torch.equal(taught[0][1]["registration"], taught[1][1]["registration"])
+
+
+def test_light_multiplies_the_texture_and_leaves_the_background():
+    generator = start_generator([planted_frame(left) for left in LEFTS[::4]], MODEL, seed=1)
+    bright = copy.deepcopy(generator)
+    with torch.no_grad():
+        bright.trunk.light.bias[0] = 10  # red, as bright as it gets
+    coverage = generator.atlas(planted_frame(8.0)[0]).coverage
+    plain, changed = draw(generator)[0].raw, draw(bright)[0].raw
+    colour = generator.atlas(planted_frame(8.0)[0]).colour
+    expected = plain[:, 0] + 0.98 * (torch.tensor(LIGHT_REACH).exp() - 1) * (colour[:, 0] + 1)
+    inside, outside = coverage[:, 0] == 1, coverage[:, 0] == 0
+    torch.testing.assert_close(changed[:, 0][inside], expected[inside], atol=1e-4, rtol=0)
+    torch.testing.assert_close(changed[:, 1:], plain[:, 1:])
+    assert (changed - plain)[:, 0][outside].abs().max() < 0.05
+
+
+def test_light_keeps_black_black_and_no_light_changes_nothing():
+    colour = torch.tensor([-1.0, 0.0, 0.5]).view(1, 3, 1, 1)
+    assert torch.equal(lit(colour, torch.zeros(1, 3, 1, 1)), colour)
+    assert lit(colour, torch.ones(1, 3, 1, 1))[0, 0] == -1

@@ -32,11 +32,12 @@ MASK_START = 2.2  # logit: at the start 95 % is drawn afresh
 MATTE_GAIN = 4.0
 MATTE_FLOOR = 0.02  # a matte starts at the coverage, kept this far from 0 and 1 so that it can be learnt
 MEASURED = 0.5  # share of the measured offset in training; the rest is predicted
+LIGHT_REACH = 0.5  # logarithm of the most that light makes the texture brighter (1.65 times) or darker
 FLOW_SHARE = 0.01  # of the picture's height: a residual flow of 1
 
 
 class NeuralTexture(Generator):
-    """raw = matte * texture + (1 - matte) * plate + residual, joined with the past by `compose`."""
+    """raw = matte * light * texture + (1 - matte) * plate + residual, joined with the past by `compose`."""
 
     personal = ("atlas", "plate")
 
@@ -162,17 +163,21 @@ class NeuralTexture(Generator):
         pictures = torch.cat([texture.colour, plate, texture.coverage, texture.latent[:, :3]], dim=1)  # for full size
         surface = [texture.colour, texture.latent, texture.coverage, pixel_uv(semantic), semantic.drawing]
         everything = torch.cat([*surface, plate, seen, moved, valid], dim=1)  # (B, 17 + L, H, W)
-        changes = self._changes(everything, pictures).float()
+        changes, light = self._changes(everything, pictures)
         coverage = texture.coverage.clamp(MATTE_FLOOR, 1 - MATTE_FLOOR)
         matte = torch.sigmoid(MATTE_GAIN * changes[:, 3:4] + torch.logit(coverage))  # (B, 1, H, W)
-        raw = matte * texture.colour + (1 - matte) * plate + changes[:, :3]
+        raw = matte * lit(texture.colour, light) + (1 - matte) * plate + changes[:, :3]
         flow = semantic.flow + valid * changes[:, FLOW_CHANNELS] * (FLOW_SHARE * self.height_px)
         mask = MASK_FLOOR + (1 - MASK_FLOOR) * torch.sigmoid(changes[:, 4:5] + MASK_START)
         final, warped, used = compose(raw, mask, flow, before, valid)
         return Composition(final, raw, flow, used, matte, warped, offset)
 
-    def _changes(self, everything: Tensor, pictures: Tensor) -> Tensor:
-        """Run the trunk on the shrunken inputs, then each refiner at twice the height: (B, 7, H, W)."""
+    def _changes(self, everything: Tensor, pictures: Tensor) -> tuple[Tensor, Tensor]:
+        """Run the trunk on the shrunken inputs, then each refiner at twice the height.
+
+        Returns:
+            changes (B, 7, H, W) and light (B, 3, H, W), both float32.
+        """
         height, width = everything.shape[-2:]
         depth = len(self.refiners)
         multiple = STRIDE << depth
@@ -183,7 +188,12 @@ class NeuralTexture(Generator):
         drawn = self.trunk(_shrink(everything, depth), _shrink(pictures, depth))
         for level, refiner in enumerate(self.refiners, start=1):
             drawn = refiner(_shrink(everything, depth - level), _shrink(pictures, depth - level), drawn)
-        return drawn.changes[..., :height, :width]
+        return drawn.changes[..., :height, :width].float(), drawn.light[..., :height, :width].float()
+
+
+def lit(colour: Tensor, light: Tensor) -> Tensor:
+    """Make colours (B, 3, H, W), -1 black to 1, brighter by light (B, 3, H, W), -1..1; light 0 leaves them alone."""
+    return (colour + 1) * torch.exp(LIGHT_REACH * light) - 1
 
 
 def _shrink(picture: Tensor, halvings: int) -> Tensor:

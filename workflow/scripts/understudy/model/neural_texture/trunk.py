@@ -19,10 +19,17 @@ FLOW_CHANNELS = slice(5, 7)
 
 @dataclass(frozen=True)
 class Drawn:
-    """What a network adds at its height: `changes` (B, 7, H, W) and `hidden` (B, 16, H, W) for the next height."""
+    """What a network adds at its height.
+
+    Attributes:
+        changes: (B, 7, H, W).
+        hidden: (B, 16, H, W), for the next height.
+        light: (B, 3, H, W), -1..1, how much brighter (above 0) or darker the texture is here than on average.
+    """
 
     changes: Tensor
     hidden: Tensor
+    light: Tensor
 
 
 class Trunk(nn.Module):
@@ -42,6 +49,7 @@ class Trunk(nn.Module):
         self.at_eighth = Down(2 * width, 3 * width, blocks=3)
         self.to_quarter = Up(3 * width, 2 * width)
         self.to_half = Up(2 * width, width)
+        self.light = zero_start(nn.Conv2d(2 * width, 3, 3, padding=1))
         self.leave = nn.Conv2d(width, 4 * DETAIL, 3, padding=1)
         self.paint = nn.Conv2d(DETAIL + pictures, HIDDEN, 3, padding=1)
         self.change = zero_start(nn.Conv2d(HIDDEN, CHANGES, 3, padding=1))
@@ -51,10 +59,12 @@ class Trunk(nn.Module):
         half = self.at_half(rectify(self.enter(unshuffle(seen))))  # (B, c, H/2, W/2)
         quarter = self.at_quarter(half)  # (B, 2c, H/4, W/4)
         eighth = self.at_eighth(quarter)  # (B, 3c, H/8, W/8)
-        half = self.to_half(self.to_quarter(eighth, quarter), half)  # (B, c, H/2, W/2)
+        quarter = self.to_quarter(eighth, quarter)  # (B, 2c, H/4, W/4)
+        light = double(double(torch.tanh(self.light(quarter).float())))  # (B, 3, H, W)
+        half = self.to_half(quarter, half)  # (B, c, H/2, W/2)
         detail = functional.pixel_shuffle(self.leave(half), 2)  # (B, 8, H, W)
         hidden = rectify(self.paint(torch.cat([detail, pictures], dim=1)))  # (B, 16, H, W)
-        return Drawn(self.change(hidden), hidden)
+        return Drawn(self.change(hidden), hidden, light)
 
 
 class Refiner(nn.Module):
@@ -73,7 +83,7 @@ class Refiner(nn.Module):
         features = rectify(self.enter(torch.cat([unshuffle(seen), coarse.hidden], dim=1)))  # (B, c, H/2, W/2)
         detail = functional.pixel_shuffle(self.leave(self.blocks(features)), 2)  # (B, 8, H, W)
         hidden = rectify(self.paint(torch.cat([detail, double(coarse.hidden), pictures], dim=1)))
-        return Drawn(double(coarse.changes) + self.change(hidden), hidden)
+        return Drawn(double(coarse.changes) + self.change(hidden), hidden, double(coarse.light))
 
 
 def unshuffle(picture: Tensor) -> Tensor:
