@@ -142,7 +142,9 @@ def make_pyopenpose(version: str, abort_at: int = -1, stop_at: int = -1) -> Modu
                 raise _LostError("waits for ever")
             if self.pictures == abort_at:
                 faulthandler.disable()  # pytest's; it would write the whole stack
+                os.write(1, b"WARNING: this is not the CUDA version\n")
                 os.write(2, b"F1122 syncedmem.cpp:71] Check failed: error == cudaSuccess (2 vs. 0)  out of memory\n")
+                os.write(2, b"*** Check failure stack trace: ***\n" + b"    @  0x7f6cafe2d45d  op::SubThread<>\n" * 40)
                 os.abort()
             (datum,) = datums if isinstance(datums, list) else datums.items
             stopped = 0 <= stop_at <= self.pictures

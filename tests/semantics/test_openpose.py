@@ -196,7 +196,7 @@ def test_where_openpose_ends(changed, models, frames, monkeypatch):
     install(monkeypatch, make_pyopenpose("2024", **ends))
     backend = load_backend(BACKENDS, "openpose")(settings(models))
     says = {
-        "out of memory": r"signal 6.*lower pose\.openpose\.net_resolution.*wrote at last: .*cudaSuccess \(2 vs\. 0\)",
+        "out of memory": r"(?s)signal 6.*lower pose\.openpose\.net_resolution.*wrote at last: .*cudaSuccess \(2 vs\. 0\)",
         "stopped": r"has stopped .*wrote at last: nothing",
     }
     with Frames(frames) as opened:
@@ -212,7 +212,9 @@ def test_errors_of_openpose_end_in_advice(models, monkeypatch):
         "Cuda check failed (2 vs. 0): out of memory": "lower pose.openpose.net_resolution",
         "No GPU detected": "nvidia-smi",
         "Cuda check failed (209): no kernel image is available": "OPENPOSE_CUDA_ARCH",
-        "Prototxt file not found": "mend what it names",
+        "Prototxt file not found": "get its files again",
+        "Empty cvInputData": "mend what it names",
+        "Failed to parse NetParameter file: models/pose_iter_584000.caffemodel": "get its files again",
     }.items():
 
         def start(self, words=words):

@@ -8,6 +8,8 @@ from multiprocessing.connection import Connection
 from typing import Any
 
 LAST_CHARACTERS = 600  # of what the process wrote, in the error
+READ_BACK = 2**16  # bytes at the end of it; a C++ library writes the stack behind its reason
+_STACK = ("@ ", "*** ")  # begin lines of it
 
 
 class ProcessEndedError(Exception):
@@ -51,10 +53,11 @@ class OwnProcess:
 
     @property
     def words(self) -> str:
-        """The end of what the process wrote to both of its streams."""
-        size = os.fstat(self._words.fileno()).st_size
-        start = max(size - LAST_CHARACTERS, 0)
-        return os.pread(self._words.fileno(), LAST_CHARACTERS, start).decode(errors="replace").strip()
+        """The end of what the process wrote to both of its streams, without the stack of a C++ library."""
+        start = max(os.fstat(self._words.fileno()).st_size - READ_BACK, 0)
+        lines = os.pread(self._words.fileno(), READ_BACK, start).decode(errors="replace").splitlines()
+        said = [line.strip() for line in lines if not line.strip().startswith(_STACK)]
+        return "\n".join(said).strip()[-LAST_CHARACTERS:]
 
     def _answer(self) -> Any:
         try:

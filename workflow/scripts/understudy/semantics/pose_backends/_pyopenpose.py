@@ -165,6 +165,8 @@ def advice(words: str) -> str:
             "the GPU's memory is too little: lower pose.openpose.net_resolution (-1x256), switch pose.openpose.face or "
             "hands off, choose another pose.openpose.gpu, or end what else runs on it."
         )
+    if any(word in words for word in ("prototxt", "caffemodel", "NetParameter", "protobuf", "Proto", "shape mismatch")):
+        return "a network in pose.openpose.model_folder is damaged or of another kind: get its files again."
     if any(word in words.lower() for word in ("cuda", "gpu", "no kernel image")):
         return (
             "look at nvidia-smi; pose.openpose.gpu counts from 0 among the GPUs that the job sees, and -1 is for a "

@@ -47,4 +47,7 @@ class Backend:
         try:
             return act()
         except ProcessEndedError as ended:
-            raise BackendError(f"OpenPose ended its process by signal {ended.signal}; {advice(ended.words)}") from ended
+            last = ended.words.splitlines()[-1:]  # it begins with harmless warnings
+            raise BackendError(
+                f"OpenPose ended its process by signal {ended.signal}; {advice(''.join(last))}"
+            ) from ended
