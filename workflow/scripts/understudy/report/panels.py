@@ -54,8 +54,8 @@ def mark_people(
                 cv2.line(panel, points[start].tolist(), points[end].tolist(), OTHERS, 1, cv2.LINE_AA)
         left, top = points[present].min(0)
         at = (int(left), max(int(top) - 4, 12))
-        for colour, width in ((INK, 3), (FOLLOWED if drawn else OTHERS, 1)):
-            cv2.putText(panel, label, at, cv2.FONT_HERSHEY_SIMPLEX, 0.5, colour, width, cv2.LINE_AA)
+        for colour, width in ((INK, 5), (FOLLOWED if drawn else OTHERS, 2)):
+            cv2.putText(panel, label, at, cv2.FONT_HERSHEY_SIMPLEX, 0.65, colour, width, cv2.LINE_AA)
 
 
 def parts_panel(picture: np.ndarray, part: np.ndarray, uv: np.ndarray, bare: np.ndarray | None) -> np.ndarray:

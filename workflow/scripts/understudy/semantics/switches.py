@@ -12,7 +12,7 @@ from understudy.semantics.smoothing import short_gaps, unbroken_runs
 CROSSED = 0.4  # overlap of two people's boxes from which one may be taken for the other
 WINDOW = 12  # frames on each side over which looks and sizes are compared
 OTHER_LOOK = 0.55  # similarity of looks under which it may be somebody else
-RESIZED = 1.35  # and ratio of sizes
+RESIZED = 1.5  # and ratio of sizes
 
 
 class Switch(NamedTuple):
