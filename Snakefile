@@ -15,6 +15,7 @@ include: "rules/training.smk"
 include: "rules/rendering.smk"
 include: "rules/metrics.smk"
 include: "rules/report.smk"
+include: "rules/weights.smk"
 
 
 # A job on a cluster node takes its GPU from that node, not from one pool for the whole cluster.
@@ -34,6 +35,7 @@ localrules:
     overlays,
     openpose_json,
     people,
+    fetch_weights,
 
 
 rule all:

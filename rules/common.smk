@@ -1,6 +1,7 @@
 """Settings, clips and the small functions by which recipes ask for them."""
 
 import os
+import re
 import sys
 from pathlib import Path
 
@@ -10,6 +11,7 @@ sys.path.append(str(Path(workflow.basedir) / "workflow" / "scripts"))
 
 from understudy.errors import UnderstudyError
 from understudy.validation import load_project
+from understudy.weights import load_weights
 
 # Threads that wait must sleep: spinning ones cost a busy machine four fifths of its training steps (measured).
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
@@ -195,6 +197,20 @@ def warm_weights(wildcards):
 def final_weights(wildcards):
     stage = project.last_stage()
     return f"results/performers/{wildcards.performer}/{stage}/generator.safetensors"
+
+
+def known_weights():
+    """Return a pattern of the files that config/weights.yaml tells how to fetch."""
+    return "|".join(re.escape(name) for name in load_weights())
+
+
+def fetch_allowed(wildcards):
+    """Return nothing, or an error where a file is missing and `offline` forbids to fetch it."""
+    try:
+        project.check_fetch(f"weights/{wildcards.name}")
+    except UnderstudyError as mistake:
+        raise WorkflowError(str(mistake)) from None
+    return []
 
 
 def perceptual_weights(wildcards):

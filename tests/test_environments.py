@@ -18,6 +18,7 @@ OPENCV = {"opencv-python-headless", "opencv-contrib-python", "opencv-contrib-pyt
 PACKAGES = {  # where a package and what is imported from it differ in name
     "cv2": OPENCV,
     "onnxruntime": {"onnxruntime", "onnxruntime-gpu"},
+    "yaml": {"PyYAML"},
 }
 GPU_BUILDS = {"onnxruntime-gpu": "onnxruntime"}  # packages that stand for one of the demo, in the same version
 CUDA = {f"nvidia-{part}-cu12" for part in ("cublas", "cuda-nvrtc", "cuda-runtime", "cudnn", "cufft", "curand")}

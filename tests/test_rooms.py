@@ -19,7 +19,7 @@ IN_FRONT = {
     "report": ["body", "video", "semantics", "flow", "dataset", "model", "training", "rendering", "metrics"],
     "synthetic": ["body", "video", "semantics", "flow"],
 }
-HALL_MAY_IMPORT = {"layouts": {"numpy", "h5py"}, "validation": {"jsonschema", "yaml"}}
+HALL_MAY_IMPORT = {"layouts": {"numpy", "h5py"}, "validation": {"jsonschema", "yaml"}, "weights": {"yaml"}}
 
 
 def imported(file: Path) -> set[str]:

@@ -31,3 +31,7 @@ class FootageError(UnderstudyError):
 
 class TrainingError(UnderstudyError):
     """Training cannot start or go on."""
+
+
+class WeightsError(UnderstudyError):
+    """A file of weights cannot be fetched, or is not the file it should be."""

@@ -12,6 +12,7 @@ from typing import Any
 
 from understudy.errors import SettingsError
 from understudy.job import file_digest
+from understudy.weights import OPENPOSE, by_hand, load_weights, weights_at, weights_state
 
 # Section of the settings, backend -> its keys that name files. A key's backend has a section of its own name there.
 _NAMED = {
@@ -53,16 +54,17 @@ def for_clip(section: Mapping[str, Any], clip: str) -> dict[str, Any]:
     }
 
 
-def named_files(section: str, settings: Mapping[str, Any], clip: str) -> list[Path]:
-    """List the files and folders that the chosen backend reads for a clip.
+def named_files(section: str, settings: Mapping[str, Any], clip: str, offline: bool = False) -> list[Path]:
+    """List the files and folders that the chosen backend reads for a clip; those still to be fetched too.
 
     Args:
         section: name of the section, such as "surface".
         settings: the section.
         clip: stands where a path says {clip}.
+        offline: nothing may be fetched.
 
     Raises:
-        SettingsError: a path is empty, or nothing is there.
+        SettingsError: a path is empty, or nothing is there and nothing can be fetched.
     """
     backend = settings["backend"]
     settings = for_clip(settings, clip)
@@ -76,13 +78,46 @@ def named_files(section: str, settings: Mapping[str, Any], clip: str) -> list[Pa
             raise SettingsError(
                 f"{section}.backend is '{backend}', but {place} is empty; write a path there (docs/settings.md)."
             )
-        if not path.exists():
-            raise SettingsError(
-                f"{place} names {path} for the clip '{clip}', which does not exist (relative paths start at the "
-                f"working folder); put it there, or correct {place}."
-            )
-        files.append(path)
+        wanted = _openpose_files(settings[backend]) if key == "model_folder" and path == OPENPOSE else [path]
+        for file in wanted:
+            check_there(file, f"{place} names {path} for the clip '{clip}', which", place, offline)
+        files += wanted
     return files
+
+
+def _openpose_files(settings: Mapping[str, Any]) -> list[Path]:
+    """List the files of OpenPose's networks that are switched on, in the folder where they are fetched to."""
+    wanted = {"pose", *(["face"] if settings["face"] else []), *(["hand"] if settings["hands"] else [])}
+    paths = [weights.path for weights in load_weights().values()]
+    return [path for path in paths if path.is_relative_to(OPENPOSE) and path.relative_to(OPENPOSE).parts[0] in wanted]
+
+
+def check_there(path: Path, found: str, place: str, offline: bool) -> None:
+    """Ask for a file or folder, unless it can be fetched.
+
+    Args:
+        path: of it.
+        found: what names it, to begin the error with.
+        place: of the setting that names it.
+        offline: nothing may be fetched.
+
+    Raises:
+        SettingsError: it does not exist and may not or cannot be fetched.
+    """
+    wanted = weights_at(path)
+    if path.exists() or (wanted and not offline):
+        return
+    if wanted:
+        raise SettingsError(f"{path} is missing, and `offline` forbids to fetch it; {by_hand(wanted)}.")
+    raise SettingsError(
+        f"{found} does not exist (relative paths start at the working folder); put it there, or correct {place}."
+    )
+
+
+def input_state(path: str | Path) -> str:
+    """Return what changes when an input does: of a file that is fetched the same before and after."""
+    wanted = weights_at(Path(path))
+    return weights_state(Path(path), wanted) if wanted else file_state(path)
 
 
 def file_state(path: str | Path) -> str:

@@ -6,13 +6,12 @@ from collections.abc import Iterable
 from copy import deepcopy
 from dataclasses import asdict, replace
 from difflib import get_close_matches
-from functools import cache
+from pathlib import Path
 from typing import Any
 
 from understudy.clips import Clip
 from understudy.errors import ClipTableError, SettingsError
-from understudy.inputs import file_state, for_clip, in_use, named_files
-from understudy.job import file_digest
+from understudy.inputs import check_there, for_clip, in_use, input_state, named_files
 from understudy.settings import VERSIONS
 
 # They do not decide what is learnt; but the perceptual file does, and the state's own manifest holds its digest.
@@ -42,11 +41,11 @@ class Project:
 
     def surface_files(self, clip: str) -> list[str]:
         """Return the files and folders the surface backend reads besides the clip."""
-        return [str(path) for path in named_files("surface", self.section("surface"), self._named(clip))]
+        return [str(path) for path in self._named_files("surface", self._named(clip))]
 
     def surface_state(self, clip: str) -> dict[str, str]:
         """Return what stands for the content of `surface_files`: another content is another surface."""
-        return {path: file_state(path) for path in self.surface_files(clip)}
+        return {path: input_state(path) for path in self.surface_files(clip)}
 
     def surface_gpus(self) -> int:
         """Return the GPUs a surface job takes."""
@@ -74,11 +73,11 @@ class Project:
 
     def pose_files(self, clip: str) -> list[str]:
         """Return the files and folders the pose backend reads besides the clip."""
-        return [str(path) for path in named_files("pose", self.section("pose"), self._named(clip))]
+        return [str(path) for path in self._named_files("pose", self._named(clip))]
 
     def pose_state(self, clip: str) -> dict[str, str]:
         """Return what stands for the content of `pose_files`: another content is another pose."""
-        return {path: file_state(path) for path in self.pose_files(clip)}
+        return {path: input_state(path) for path in self.pose_files(clip)}
 
     def pose_gpus(self) -> int:
         """Return the GPUs a pose job takes."""
@@ -92,11 +91,11 @@ class Project:
 
     def flow_files(self) -> list[str]:
         """Return the files the flow backend reads besides the clip."""
-        return [str(path) for path in named_files("flow", self.section("flow"), "")]
+        return [str(path) for path in self._named_files("flow", "")]
 
     def flow_state(self) -> dict[str, str]:
         """Return what stands for the content of `flow_files`: other weights are another flow."""
-        return {path: file_state(path) for path in self.flow_files()}
+        return {path: input_state(path) for path in self.flow_files()}
 
     def flow_gpus(self) -> int:
         """Return the GPUs a flow job takes."""
@@ -229,7 +228,7 @@ class Project:
         path = self.perceptual_weights()
         if path is None:
             return {"weights": "", "sha256": ""}
-        return {"weights": path, "sha256": self.settings["training"]["perceptual"]["sha256"] or _digest(path)}
+        return {"weights": path, "sha256": self.settings["training"]["perceptual"]["sha256"] or input_state(path)}
 
     def training_gpus(self) -> int:
         return self.settings["training"]["gpus"]
@@ -258,6 +257,13 @@ class Project:
         }
         return hashlib.sha256(json.dumps(decisive, sort_keys=True).encode()).hexdigest()[:12]
 
+    def check_fetch(self, path: str) -> None:
+        """Refuse to fetch a missing file where `offline` forbids it."""
+        check_there(Path(path), path, "offline", self.settings["offline"])
+
+    def _named_files(self, section: str, clip: str) -> list[Path]:
+        return named_files(section, self.section(section), clip, self.settings["offline"])
+
     def _named(self, clip: str) -> str:
         """Return the name a clip has in the clip table; its whole picture has none of its own."""
         return self._clip(clip).clip.removesuffix(WHOLE)
@@ -282,11 +288,6 @@ class Project:
         if stage not in names:
             raise SettingsError(f"No stage '{stage}' under training.stages; it has {listed(names)}.")
         return names.index(stage)
-
-
-@cache
-def _digest(path: str) -> str:
-    return file_digest(path)
 
 
 def nearest(wrong: Any, known: Iterable[Any]) -> str:

@@ -18,6 +18,7 @@ from understudy.clips import read_clips
 from understudy.errors import BackendError, ClipTableError, SettingsError
 from understudy.project import Project, listed, nearest
 from understudy.stages import grown_stages
+from understudy.weights import weights_at
 
 BACKEND_FOLDERS = {
     "decode": "understudy.video.backends",
@@ -59,6 +60,8 @@ def complete(config: Mapping[str, Any]) -> dict[str, Any]:
     """Check a configuration against the schema and return a copy with every default filled in."""
     schema = load_schema()
     settings = json.loads(json.dumps(config))
+    if settings.get("offline") in ("true", "false"):  # what `--config offline=true` makes of it
+        settings["offline"] = settings["offline"] == "true"
     for error in sorted(jsonschema.Draft202012Validator(schema).iter_errors(settings), key=lambda error: error.path):
         raise SettingsError(_explain(error))
     training = settings.get("training", {})
@@ -277,11 +280,12 @@ def _check_perceptual(project: Project) -> None:
             f"training.losses.perceptual is {loss:g}, but training.perceptual.weights names no file; write the path of "
             "VGG-19's weights in torchvision's layout there (docs/settings.md), or set the loss to 0."
         )
-    if not Path(path).is_file():
+    if not Path(path).is_file() and not weights_at(Path(path)):
         raise SettingsError(
             f"training.perceptual.weights names a file that does not exist: {path} (relative paths start at the "
             "working folder). Correct it, or set training.losses.perceptual to 0."
         )
+    project.check_fetch(path)
 
 
 def _check_videos(project: Project) -> None:
