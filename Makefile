@@ -5,7 +5,7 @@ CORES ?= all
 BIN := $(VENV)/bin
 SNAKEMAKE := $(BIN)/snakemake --workflow-profile profiles/embedded --cores $(CORES)
 
-.PHONY: demo test lint format dry-runs docs clean help
+.PHONY: demo test lint format dry-runs doctor docs clean help
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
@@ -53,6 +53,12 @@ dry-runs: $(VENV)/.run  ## dry run of every shipped configuration
 	@for config in config demo smoke pair_128 pair_128_true_maps dance_256 dance_512 dance_1024; do \
 	  echo "dry run of config/$$config.yaml"; \
 	  $(SNAKEMAKE) --configfile config/$$config.yaml --dry-run --quiet || exit 1; done
+
+# Works before anything is installed, with whatever Python there is; looks at CONFIG=config/my.yaml.
+CONFIG ?= config/config.yaml
+doctor:  ## what this machine has, what it lacks, licences of what is in use
+	@if [ -x $(BIN)/python ]; then $(BIN)/python tools/doctor.py --config $(CONFIG); \
+	else $(PYTHON) tools/doctor.py --config $(CONFIG); fi
 
 docs: $(VENV)/.run  ## write the generated pages (settings, files) anew
 	$(BIN)/python tools/write_pages.py

@@ -18,6 +18,7 @@ IN_FRONT = {
     "metrics": ["body", "video", "semantics", "flow", "dataset", "model", "training", "rendering"],
     "report": ["body", "video", "semantics", "flow", "dataset", "model", "training", "rendering", "metrics"],
     "synthetic": ["body", "video", "semantics", "flow"],
+    "doctor": [],
 }
 HALL_MAY_IMPORT = {"layouts": {"numpy", "h5py"}, "validation": {"jsonschema", "yaml"}, "weights": {"yaml"}}
 
