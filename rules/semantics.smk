@@ -17,7 +17,7 @@ rule locate_person:
     params:
         clip=located_row,
         pose=locating_pose,
-        decode=section("decode"),
+        decode=locating_decode(),
         version=version("semantics"),
     script:
         "../workflow/scripts/locate_person.py"

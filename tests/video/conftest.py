@@ -28,17 +28,23 @@ class Ingested:
 Ingest = Callable[..., Ingested]
 
 
+@pytest.fixture(params=["pyav", "ffmpeg"])
+def reader(request) -> str:
+    """Name each backend in turn: whatever a test asks of one, it asks of all."""
+    return request.param
+
+
 @pytest.fixture
-def ingest(tmp_path: Path) -> Ingest:
+def ingest(tmp_path: Path, reader: str) -> Ingest:
     """Return a function that ingests a video: named arguments are fields of Clip and DecodeSettings, and `area`."""
 
     def run(video: Path, area: tuple[float, ...] | None = None, **changed: object) -> Ingested:
         clip = Clip("test", str(video), 0.0, 0.0, "largest", "none")
         clip = replace(clip, **{name: value for name, value in changed.items() if hasattr(clip, name)})
-        settings = DecodeSettings("pyav", 64, 0.0, 0.08)
+        settings = DecodeSettings(reader, 64, 0.0, 0.08)
         settings = replace(settings, **{name: value for name, value in changed.items() if hasattr(settings, name)})
         if area is None and video.is_file() and video.stat().st_size:
-            source = SourceVideo(video)
+            source = SourceVideo(video, reader)
             area = (0, 0, source.width, source.height)
         crop = tmp_path / "crop.json"
         crop.write_text(json.dumps(dict(zip(("left", "top", "width", "height"), area or (0, 0, 64, 64)))))

@@ -266,8 +266,6 @@ def write_sound(path: Path) -> None:
         ("picture", "a picture"),
         ("one frame", "single picture"),
         ("tiny", "64x16 pixels"),
-        ("PQ", "HDR"),
-        ("HLG", "HDR"),
         ("sound only", "sound only"),
         ("no index", "no index"),
         ("cut in the middle", "breaks off"),
@@ -280,6 +278,15 @@ def test_a_bad_file_is_refused_in_words_and_leaves_no_output(tmp_path, ingest, k
     assert "bad.mp4" in str(refused.value)
     out = tmp_path / "out"
     assert not out.exists() or not list(out.iterdir())
+
+
+@pytest.mark.parametrize("kind", ["PQ", "HLG"])
+def test_hdr_is_carried_to_sdr_or_refused_with_the_reader_that_can(tmp_path, ingest, reader, kind):
+    if reader == "ffmpeg":
+        assert len(ingest(broken(tmp_path, kind)).rgb) == 3
+        return
+    with pytest.raises(VideoError, match=rf"bad.mp4 is HDR \({kind}\).*decode.backend: ffmpeg"):
+        ingest(broken(tmp_path, kind))
 
 
 def test_what_stands_before_the_break_can_be_used(tmp_path, ingest):

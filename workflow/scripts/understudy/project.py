@@ -134,9 +134,13 @@ class Project:
         """Return a clip's row as decoding needs it, which knows the crop and not the person."""
         return self.clip_row(clip) | {"person": "largest"}
 
+    def locating_decode(self) -> dict[str, Any]:
+        """Return the decode section; what only other backends read is left empty."""
+        return in_use(self.section("decode"))
+
     def decode_of(self, clip: str) -> dict[str, Any]:
         """Return the decode section for a clip."""
-        decode = self.section("decode")
+        decode = in_use(self.section("decode"))
         if clip.endswith(WHOLE):
             decode["height_px"] = max(decode["height_px"], WHOLE_PX)
         return decode

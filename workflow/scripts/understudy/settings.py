@@ -40,11 +40,17 @@ class SyntheticSettings:
 
 
 @dataclass(frozen=True)
+class FfmpegSettings:
+    hardware: str
+
+
+@dataclass(frozen=True)
 class DecodeSettings:
     backend: str
     height_px: int
     rate_fps: float
     crop_margin: float
+    ffmpeg: FfmpegSettings = FfmpegSettings("")
 
 
 @dataclass(frozen=True)

@@ -50,7 +50,7 @@ def locate_person(
         FootageError: nobody is found, or the given rectangle leaves the picture.
         VideoError: the video cannot be read.
     """
-    source = SourceVideo(video, decode.backend)
+    source = SourceVideo(video, decode.backend, decode.ffmpeg.hardware)
     if clip.crop == "person" and choice.people is not None:
         rectangle = rectangle_round(track_boxes(choice), decode.crop_margin, source.height, source.width)
     elif clip.crop == "person":

@@ -6,24 +6,21 @@ import av
 import numpy as np
 from av.video.reformatter import ColorPrimaries, ColorRange, Colorspace, ColorTrc, Interpolation
 
+from understudy.video.coding import matrix_name, transfer_name
+
 FULL, LIMITED = ColorRange.JPEG, ColorRange.MPEG
 
 # without these flags results are truncated, 1 to 2 levels too dark, and chroma is repeated instead of interpolated
 _CAREFUL = Interpolation.FULL_CHR_H_INT | Interpolation.ACCURATE_RND
 
-# number of the matrix in ITU-T H.273 -> our name, number in swscale
-_MATRICES = {
-    0: ("rgb", Colorspace.ITU709),
-    1: ("bt709", Colorspace.ITU709),
-    4: ("fcc", Colorspace.FCC),
-    5: ("bt601", Colorspace.ITU601),
-    6: ("bt601", Colorspace.ITU601),
-    7: ("smpte240m", Colorspace.SMPTE240M),
-    9: ("bt2020", Colorspace.BT2020),
-    10: ("bt2020", Colorspace.BT2020),
+_NUMBERS = {  # of swscale
+    "rgb": Colorspace.ITU709,
+    "bt709": Colorspace.ITU709,
+    "fcc": Colorspace.FCC,
+    "bt601": Colorspace.ITU601,
+    "smpte240m": Colorspace.SMPTE240M,
+    "bt2020": Colorspace.BT2020,
 }
-_HDR = {ColorTrc.SMPTE2084: "PQ", ColorTrc.ARIB_STD_B67: "HLG"}
-_DOLBY = {14, 15, 16}  # ICtCp and IPT matrices, only used with HDR
 
 
 @dataclass(frozen=True)
@@ -39,17 +36,15 @@ class Colour:
 def colour_of(frame: av.VideoFrame) -> Colour:
     """Read the colour a frame declares; where it declares nothing, guess as players do.
 
-    An undeclared matrix is BT.709 for pictures 1280 or more wide or more than 576 high, else BT.601 (the rule of
-    mpv); an undeclared range is limited. Primaries and transfer of SDR video are taken as they are: BT.2020 SDR
-    is read with its matrix, its wider primaries are not mapped.
+    For an undeclared matrix see `matrix_name`; an undeclared range is limited. Primaries and transfer of SDR video
+    are taken as they are: BT.2020 SDR is read with its matrix, its wider primaries are not mapped.
     """
     if frame.format.is_rgb:
         return Colour("rgb", Colorspace.ITU709, FULL, "sdr")
-    large = frame.width >= 1280 or frame.height > 576
-    name, number = _MATRICES.get(int(frame.colorspace), _MATRICES[1 if large else 5])
+    matrix = int(frame.colorspace)
+    name = matrix_name(matrix, frame.height, frame.width)
     full = frame.color_range == FULL or frame.format.name.startswith("yuvj")
-    transfer = _HDR.get(frame.color_trc, "Dolby Vision" if int(frame.colorspace) in _DOLBY else "sdr")
-    return Colour(name, number, FULL if full else LIMITED, transfer)
+    return Colour(name, _NUMBERS[name], FULL if full else LIMITED, transfer_name(int(frame.color_trc), matrix))
 
 
 def to_rgb(frame: av.VideoFrame, colour: Colour, height: int, width: int) -> np.ndarray:

@@ -29,7 +29,7 @@ def decode_clip(video: Path, crop: Path, frames: Path, sound: Path, clip: Clip, 
     Raises:
         VideoError: the video cannot be read or used; neither file is written.
     """
-    source = SourceVideo(video, settings.backend)
+    source = SourceVideo(video, settings.backend, settings.ffmpeg.hardware)
     _check_span(source, clip)
     view = view_of(json.loads(crop.read_text(encoding="utf-8")), source.height, source.width, settings.height_px, clip)
     rate = constant_rate(source.rate, settings.rate_fps)

@@ -45,7 +45,9 @@ def shown_pictures(frames: Frames) -> Shown:
     Raises:
         VideoError: the video is gone, cannot be read, or is another one than the frames came from.
     """
-    source = SourceVideo(frames.source, frames.attrs["settings"].get("backend", "pyav"))
+    made_by = frames.attrs["settings"]
+    hardware = made_by.get("ffmpeg", {}).get("hardware", "")
+    source = SourceVideo(frames.source, made_by.get("backend", "pyav"), hardware)
     start_s = Fraction(frames.attrs["start_s"])
     pictures = 0
 

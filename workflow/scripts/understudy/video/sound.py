@@ -6,7 +6,7 @@ from pathlib import Path
 
 import av
 
-LEAD_TAG = "UNDERSTUDY_LEAD"  # seconds the sound file begins before the clip, as a fraction such as 1/48
+from understudy.video.leads import LEAD_TAG
 
 
 def cut_sound(video: Path, target: Path, start_s: Fraction, length_s: Fraction) -> bool:

@@ -8,7 +8,7 @@ from pathlib import Path
 import av
 import numpy as np
 
-from understudy.video.sound import LEAD_TAG
+from understudy.video.leads import LEAD_TAG
 
 logger = logging.getLogger(__name__)
 

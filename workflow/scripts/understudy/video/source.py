@@ -22,6 +22,11 @@ class SourceVideo:
 
     Use: `for frame in SourceVideo(path): frame.time_s; frame.picture()`.
 
+    Args:
+        path: the file.
+        backend: reader; a file name in video/backends.
+        hardware: what decodes, for backends that can choose; empty is the processor.
+
     Attributes:
         height, width: size of the upright picture with square pixels.
         rate: average frames a second.
@@ -32,10 +37,10 @@ class SourceVideo:
         VideoError: the file is missing, empty, no video, or of a kind that cannot be used.
     """
 
-    def __init__(self, path: str | Path, backend: str = "pyav"):
+    def __init__(self, path: str | Path, backend: str = "pyav", hardware: str = ""):
         self.path = Path(path)
         _check_file(self.path)
-        self.backend = load_backend("understudy.video.backends", backend)(self.path)
+        self.backend = load_backend("understudy.video.backends", backend)(self.path, hardware)
         self.facts: SourceFacts = self.backend.facts
         self.height, self.width = self.facts.height, self.facts.width
         self.rate, self.duration_s = self.facts.rate, self.facts.duration_s
@@ -92,9 +97,9 @@ def _check_file(path: Path) -> None:
 def _check_facts(path: Path, facts: SourceFacts) -> None:
     if facts.transfer != "sdr":
         raise VideoError(
-            f"The video {path} is HDR ({facts.transfer}), expected standard dynamic range; convert it first, "
-            f'for example: ffmpeg -i {path.name} -vf "zscale=t=linear:npl=100,tonemap=hable,zscale=t=bt709:m=bt709:'
-            f'p=bt709:r=tv,format=yuv420p" -c:a copy sdr.mp4, or switch HDR off in the camera.'
+            f"The video {path} is HDR ({facts.transfer}), expected standard dynamic range; set decode.backend: ffmpeg, "
+            f"which carries PQ and HLG to it, or switch HDR off in the camera; Dolby Vision without HLG must be "
+            f"converted first."
         )
     if min(facts.height, facts.width) < SMALLEST_PX:
         raise VideoError(

@@ -1,10 +1,10 @@
-"""Which way up a video is to be shown, from the display matrix that cameras write."""
+"""Which way up a video is to be shown, from the display matrix that cameras write, and at what size."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 
-import av
 import numpy as np
-from av.sidedata.sidedata import Type
 
 
 @dataclass(frozen=True)
@@ -39,16 +39,28 @@ class Upright:
         return 180 if self.rows_reversed else 0
 
 
-def upright_of(frame: av.VideoFrame) -> Upright:
-    """Read the display matrix of a frame; turns that are no quarter turns go to the nearest one.
+def upright_of(matrix: Sequence[int] | None) -> Upright:
+    """Read a display matrix, nine numbers row by row; turns that are no quarter turns go to the nearest one.
 
     Source: the matrix of ISO/IEC 14496-12, 8.3.2: (x, y) stored is shown at (a x + c y, b x + d y), rows (a, b, u)
-    and (c, d, v). `frame.rotation` holds its angle only and is wrong for mirrored pictures.
+    and (c, d, v).
     """
-    data = frame.side_data.get(Type.DISPLAYMATRIX)
-    if data is None:
+    if matrix is None:
         return Upright(False, False, False)
-    (a, b, _), (c, d, _), _ = np.frombuffer(bytes(data), "<i4").reshape(3, 3)
+    a, b, _, c, d = matrix[:5]
     swapped = abs(b) > abs(a)
     to_x, to_y = (c, b) if swapped else (a, d)
     return Upright(bool(swapped), bool(to_y < 0), bool(to_x < 0))
+
+
+def square_size(height: int, width: int, aspect: Fraction | None) -> tuple[int, int]:
+    """Height and width with square pixels; the short side of a pixel is stretched, none is squeezed.
+
+    Args:
+        height, width: in stored pixels.
+        aspect: width over height of a pixel; shapes that cannot be meant count as square.
+    """
+    shape = aspect or Fraction(1)
+    if not Fraction(1, 8) <= shape <= 8:
+        shape = Fraction(1)
+    return round(height * max(1 / shape, 1)), round(width * max(shape, 1))

@@ -67,8 +67,13 @@ class VideoBackend(Protocol):
     version: str
     facts: SourceFacts
 
-    def __init__(self, path: Path):
-        """Raise VideoError, in words a user understands, where the file holds no readable video."""
+    def __init__(self, path: Path, hardware: str = ""):
+        """Raise VideoError, in words a user understands, where the file holds no readable video.
+
+        Args:
+            path: the file.
+            hardware: `decode.ffmpeg.hardware`, empty for all other backends.
+        """
 
     def frames(self, start_s: Fraction) -> Iterator[SourceFrame]:
         """Read on from the last picture at or before `start_s`; each call starts anew; times never fall."""

@@ -10,13 +10,15 @@ from pathlib import Path
 
 import av
 import numpy as np
+from av.sidedata.sidedata import Type
 
 from understudy.errors import VideoError
 from understudy.video.backends._contract import SourceFacts, SourceFrame
 from understudy.video.colour import FULL, colour_of, to_rgb
+from understudy.video.refusals import check_format, no_pictures, nothing_decoded, unknown_coding, unreadable
 from understudy.video.sound import cut_sound
 from understudy.video.source import broken_off
-from understudy.video.upright import upright_of
+from understudy.video.upright import square_size, upright_of
 
 logger = logging.getLogger(__name__)
 
@@ -25,7 +27,6 @@ SEEK_FROM_S = 5  # spans that begin later are sought, with a margin of one secon
 MEASURED_PICTURES = 300  # whose stamps tell the rate of files that do not count their pictures
 REORDERED = 4  # pictures at the end of those that may lack a neighbour which is stored later
 RATE_SLACK = 0.02  # relative difference of declared and measured rate that is rounding or a dropped picture
-NO_VIDEOS = {"tty", "image2", "ass", "srt", "webvtt", "subviewer", "lrc"}  # formats of FFmpeg for text and pictures
 
 
 class Backend:
@@ -34,13 +35,13 @@ class Backend:
     name = "pyav"
     version = av.__version__
 
-    def __init__(self, path: Path):
+    def __init__(self, path: Path, hardware: str = ""):
         self.path = path
         with self._open() as (container, stream):
             first = self._first_frame(container, stream)
             self._colour = colour_of(first)
-            self._upright = upright_of(first)
-            self._size = _square_size(first, stream)  # height, width as stored
+            self._upright = upright_of(_display_matrix(first))
+            self._size = square_size(first.height, first.width, stream.sample_aspect_ratio)  # height, width as stored
             self._origin = _stamp(first, Fraction(0))
             self.facts = self._facts(first, stream, self._rate(stream))
 
@@ -103,7 +104,7 @@ class Backend:
             # the prefix keeps names with colons from being read as addresses
             container = av.open(f"file:{self.path}")
         except (av.FFmpegError, UnicodeError) as error:
-            raise VideoError(_unreadable(self.path, error)) from error
+            raise VideoError(unreadable(self.path, error)) from error
         with container:
             stream = _video_track(self.path, container)
             stream.thread_type = "AUTO"
@@ -113,10 +114,7 @@ class Backend:
     def _first_frame(self, container: av.container.InputContainer, stream: av.VideoStream) -> av.VideoFrame:
         frame = next(self._decode(container, stream), None)
         if frame is None:
-            raise VideoError(
-                f"The video {self.path} holds no picture that can be decoded ({stream.codec_context.name}); "
-                f"it is damaged or broke off at its start: copy it again from its origin."
-            )
+            raise VideoError(nothing_decoded(self.path, stream.codec_context.name))
         return frame
 
     def _rate(self, stream: av.VideoStream) -> Fraction:
@@ -154,52 +152,20 @@ class Backend:
 
 def _video_track(path: Path, container: av.container.InputContainer) -> av.VideoStream:
     """Choose the video track; cover pictures of music files are none."""
-    format_name = container.format.name
-    if format_name.endswith("_pipe") or format_name in NO_VIDEOS:
-        raise VideoError(f"{path} is no video but a picture or a text ({format_name}); name a video in the clip table.")
+    check_format(path, container.format.name)
     tracks = [track for track in container.streams.video if not track.disposition & track.disposition.attached_pic]
     if not tracks:
-        has = "sound only" if container.streams.audio else "neither pictures nor sound"
-        raise VideoError(f"The file {path} holds {has}, expected a video track; name a video in the clip table.")
+        raise VideoError(no_pictures(path, bool(container.streams.audio)))
     for track in tracks:
         if track.codec_context is not None and track.width:
             return track
-    raise VideoError(
-        f"The pictures of {path} are coded in a way this reader does not know, or their track is damaged; "
-        f"convert it first, for example: ffmpeg -i {path.name} -c:v libx264 -crf 12 -c:a copy converted.mp4."
-    )
+    raise VideoError(unknown_coding(path))
 
 
-def _unreadable(path: Path, error: Exception) -> str:
-    """Say why a file cannot be opened, from its first bytes."""
-    with path.open("rb") as file:
-        head = file.read(4096)
-    if head[4:8] in (b"ftyp", b"moov", b"mdat", b"free", b"wide", b"skip"):
-        return (
-            f"The video {path} has no index (moov): its recording or copying broke off; copy it again from its "
-            f"origin, or mend it with a tool such as untrunc."
-        )
-    if not head.strip(b"\0"):
-        return f"The file {path} begins with nothing but zeros: a copy failed; copy it again from its origin."
-    if _is_text(head):
-        return f"{path} is a text file, expected a video; name a video in the clip table."
-    return f"{path} is no video that can be read ({error}); play it to see that it is whole, or convert it to mp4."
-
-
-def _is_text(head: bytes) -> bool:
-    try:
-        text = head[:-3].decode() if len(head) == 4096 else head.decode()
-    except UnicodeDecodeError:
-        return False
-    return all(letter.isprintable() or letter in "\t\r\n\f" for letter in text)
-
-
-def _square_size(frame: av.VideoFrame, stream: av.VideoStream) -> tuple[int, int]:
-    """Height and width with square pixels; the short side of a pixel is stretched, none is squeezed."""
-    shape = stream.sample_aspect_ratio or Fraction(1)
-    if not Fraction(1, 8) <= shape <= 8:
-        shape = Fraction(1)
-    return round(frame.height * max(1 / shape, 1)), round(frame.width * max(shape, 1))
+def _display_matrix(frame: av.VideoFrame) -> list[int] | None:
+    """Read how the frame is to be turned; `frame.rotation` holds the angle only and is wrong for mirrored pictures."""
+    data = frame.side_data.get(Type.DISPLAYMATRIX)
+    return None if data is None else np.frombuffer(bytes(data), "<i4").tolist()
 
 
 def _stamps_at_start(container: av.container.InputContainer, stream: av.VideoStream) -> list[Fraction]:
