@@ -5,7 +5,7 @@ CORES ?= all
 BIN := $(VENV)/bin
 SNAKEMAKE := $(BIN)/snakemake --workflow-profile profiles/embedded --cores $(CORES)
 
-.PHONY: demo test lint format dry-runs doctor docs clean help
+.PHONY: demo test test-environments lint format dry-runs doctor docs clean help
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
@@ -36,6 +36,9 @@ endif
 
 test: $(VENV)/.dev  ## run every test
 	$(BIN)/python -m pytest
+
+test-environments: $(VENV)/.dev  ## install every environment's pip section (20 GB come and go) and import its rooms
+	UNDERSTUDY_ENVIRONMENTS=all $(BIN)/python -m pytest tests/test_environments_installed.py
 
 lint: $(VENV)/.dev  ## formatters in check mode and linters
 	$(BIN)/ruff format --check .
