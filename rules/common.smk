@@ -32,6 +32,19 @@ def locating_pose(wildcards):
     return project.locating_pose(wildcards.clip)
 
 
+def locating_files(wildcards):
+    """Return what the pose backend reads, where it finds where a clip is cropped."""
+    return [ancient(path) for path in project.locating_files(wildcards.clip)]
+
+
+def locating_state(wildcards):
+    return project.locating_state(wildcards.clip)
+
+
+def locating_gpus(wildcards):
+    return project.locating_gpus(wildcards.clip)
+
+
 def pose_section(wildcards):
     """Return the pose section of a clip, without what other backends than the chosen one read."""
     return project.pose_section(wildcards.clip)
@@ -48,6 +61,10 @@ def pose_state(wildcards):
 
 def pose_gpus(wildcards):
     return project.pose_gpus()
+
+
+def pose_memory_mb(wildcards):
+    return project.pose_memory_mb()
 
 
 def people_pose(wildcards):
@@ -144,6 +161,10 @@ def flow_state(wildcards):
 
 def flow_gpus(wildcards):
     return project.flow_gpus()
+
+
+def flow_memory_mb(wildcards):
+    return project.flow_memory_mb()
 
 
 def surface_files(wildcards):

@@ -14,7 +14,7 @@ rule estimate_flow:
     threads: 1
     resources:
         gpu=flow_gpus,
-        mem_mb=4000,
+        mem_mb=flow_memory_mb,
         runtime=240,
     params:
         settings=flow_section(),

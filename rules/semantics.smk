@@ -4,6 +4,7 @@ rule locate_person:
         video=source_video,
         whole=whole_picture,
         sheet=whole_sheet,
+        files=locating_files,
     output:
         crop="results/clips/{clip}/crop.json",
     log:
@@ -13,10 +14,13 @@ rule locate_person:
     conda:
         environment("pose", "pose")
     resources:
-        gpu=pose_gpus,
+        gpu=locating_gpus,
+        mem_mb=pose_memory_mb,
+        runtime=240,
     params:
         clip=located_row,
         pose=locating_pose,
+        files=locating_state,
         decode=locating_decode(),
         version=version("semantics"),
     script:
@@ -39,7 +43,7 @@ rule find_people:
     threads: 1
     resources:
         gpu=pose_gpus,
-        mem_mb=4000,
+        mem_mb=pose_memory_mb,
         runtime=240,
     params:
         settings=people_pose,

@@ -109,6 +109,25 @@ def test_a_project_gives_a_clip_its_own_files(tmp_path, monkeypatch):
     assert load_project(network, tmp_path).surface_gpus() == 0
 
 
+def test_only_a_clip_cropped_by_the_backend_is_cropped_by_its_files(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "clips.tsv").write_text(
+        "clip\tvideo\tcrop\tperson\na\ta.mp4\tperson\tlargest\nb\tb.mp4\tnone\tlargest\nc\tc.mp4\tperson\t2\n"
+    )
+    for name in ("a.mp4", "b.mp4", "c.mp4", "yolox.onnx", "rtmw.onnx"):
+        (tmp_path / name).write_bytes(name.encode())
+    pose = {"backend": "rtmw", "rtmw": {"detector": "yolox.onnx", "pose": "rtmw.onnx", "device": "cuda"}}
+    config = {"clips": "clips.tsv", "performers": {"a": {"clips": ["a", "b", "c"]}}, "pose": pose}
+    project = load_project(config, tmp_path)
+    assert project.locating_files("a") == ["yolox.onnx", "rtmw.onnx"]
+    assert project.locating_files("b") == project.locating_files("c") == [], "c is chosen in its whole picture"
+    assert [project.locating_gpus(clip) for clip in "abc"] == [1, 0, 0]
+    before = project.locating_state("a")
+    (tmp_path / "yolox.onnx").write_bytes(b"another")
+    assert project.locating_state("a") != before and project.locating_state("b") == {}
+    assert project.pose_memory_mb() > 8000 and project.flow_memory_mb() == 4000
+
+
 def test_files_that_are_gone_are_asked_for_where_an_older_result_stands(tmp_path, monkeypatch):
     """Snakemake would take the surface of another backend for this one's."""
     monkeypatch.chdir(tmp_path)

@@ -80,3 +80,23 @@ def test_a_file_of_the_users_own_is_left_alone(project):
     assert "rule fetch_weights" not in snakemake(folder, "--dry-run", "results/clips/ada/flow.h5")
     assert "Nothing to be done" in snakemake(folder, FILE, "--config", "offline=true")
     assert (folder / FILE).read_bytes() == b"my own" and server.asked == []
+
+
+@pytest.mark.slow
+def test_a_crop_waits_for_the_networks_that_find_the_person(project):
+    """The first job of a clip that is cropped to its person needs the backend's files; a whole picture needs none."""
+    folder, _ = project
+    (folder / "own.tsv").write_text("clip\tvideo\tcrop\nada\tada.mp4\tperson\nben\tben.mp4\tnone\n")
+    for clip in ("ada", "ben"):
+        (folder / f"{clip}.mp4").touch()
+    settings = {
+        "clips": "own.tsv",
+        "performers": {"ada": {"clips": ["ada", "ben"]}},
+        "pose": {"backend": "openpose_caffe", "openpose_caffe": {"model_folder": "weights/openpose", "hands": False}},
+    }
+    (folder / "config" / "raft.yaml").write_text(yaml.safe_dump(settings))
+    text = snakemake(folder, "--dry-run", "results/clips/ada/crop.json")
+    for part in ("pose/body_25/pose_iter_584000.caffemodel", "face/pose_iter_116000.caffemodel"):
+        assert f"name=openpose/{part}" in text
+    assert "hand/" not in text, "a part that is switched off"
+    assert "fetch_weights" not in snakemake(folder, "--dry-run", "results/clips/ben/crop.json")

@@ -16,6 +16,7 @@ from understudy.settings import VERSIONS
 
 # They do not decide what is learnt; but the perceptual file does, and the state's own manifest holds its digest.
 _OUTSIDE_THE_DIGEST = ("gpus", "compile", "save_seconds", "preview_frames", "perceptual", "stages")
+_POSE_NETWORKS = ("openpose", "openpose_caffe", "rtmw")
 THREADS_PER_GPU, MEMORY_PER_GPU_MB = 8, 16000  # of a training, on the CPU's side
 
 WHOLE = "/whole"  # a clip's whole picture is a clip of its own, named like this behind the clip's name
@@ -62,10 +63,26 @@ class Project:
         It leaves out what only acts over time, so that smoothing anew never decodes anew.
         """
         pose = in_use(self.section("pose")) | {"smooth_frames": 1, "gap_frames": 0}
-        if self._clip(clip).crop == "person" and not self.chooses_in_whole(clip):
+        if self.locates_by_backend(clip):
             return pose
         idle = {key: value if isinstance(value, dict) else type(value)() for key, value in pose.items()}
         return in_use(idle)
+
+    def locates_by_backend(self, clip: str) -> bool:
+        """Whether the pose backend itself finds where a clip is cropped."""
+        return self._clip(clip).crop == "person" and not self.chooses_in_whole(clip)
+
+    def locating_files(self, clip: str) -> list[str]:
+        """Return the files the pose backend reads to find where a clip is cropped; none where it does not look."""
+        return self.pose_files(clip) if self.locates_by_backend(clip) else []
+
+    def locating_state(self, clip: str) -> dict[str, str]:
+        """Return what stands for the content of `locating_files`."""
+        return {path: input_state(path) for path in self.locating_files(clip)}
+
+    def locating_gpus(self, clip: str) -> int:
+        """Return the GPUs a job takes that finds where a clip is cropped."""
+        return self.pose_gpus() if self.locates_by_backend(clip) else 0
 
     def pose_section(self, clip: str) -> dict[str, Any]:
         """Return a clip's pose section; what only other backends read is left empty."""
@@ -85,6 +102,10 @@ class Project:
         chosen = self.settings["pose"].get(backend, {})
         return int(chosen.get("device") == "cuda" or (backend == "openpose" and chosen["gpu"] >= 0))
 
+    def pose_memory_mb(self) -> int:
+        """Return the memory of the machine that a pose job takes, MiB; networks of their own, with CUDA or without."""
+        return MEMORY_PER_GPU_MB if self.settings["pose"]["backend"] in _POSE_NETWORKS else 4000
+
     def flow_section(self) -> dict[str, Any]:
         """Return the flow section; what only other backends read is left empty, so that it reruns nothing."""
         return in_use(self.section("flow"))
@@ -101,6 +122,10 @@ class Project:
         """Return the GPUs a flow job takes."""
         flow = self.settings["flow"]
         return int(flow["backend"] == "raft" and flow["raft"]["device"] == "cuda")
+
+    def flow_memory_mb(self) -> int:
+        """Return the memory of the machine that a flow job takes, MiB; RAFT compares all pixels, on a CPU too."""
+        return MEMORY_PER_GPU_MB if self.settings["flow"]["backend"] == "raft" else 4000
 
     def people_pose(self, clip: str) -> dict[str, Any]:
         """Return what of the pose section decides who is found in a clip; several where one of them is chosen."""
