@@ -75,7 +75,7 @@ def test_detail_distance_sees_how_much_detail_there_is_and_not_where_it_lies():
     assert detail_distance(real + 0.3, real, ones) == pytest.approx(0, abs=1e-5)
     laplacian = functional.conv2d(real[:, :1], torch.tensor([[[[0.0, 1, 0], [1, -4, 1], [0, 1, 0]]]]))
     assert faded == pytest.approx(0.5 * float(laplacian.square().mean().sqrt()), rel=0.1)
-    assert moved < 0.02 * faded
+    assert moved < 0.25 * faded  # a window holds no whole number of checks
     assert gradient_distance(checks(160, shift=2), real, ones) > gradient_distance(0.5 * real, real, ones)
 
 
