@@ -192,7 +192,7 @@ def test_killed_training_goes_on_with_the_same_command(project, changed_config):
         )
         deadline = time.monotonic() + 120
         folder = project / "results" / "performers" / "ada" / "s0t9"
-        while not list(folder.glob("state-*/*.pt")):
+        while not list(folder.glob("state-*/state-*.pt")):
             assert run.poll() is None, (project / "killed.log").read_text()[-3000:]
             assert time.monotonic() < deadline, "no state was saved"
             time.sleep(0.1)
