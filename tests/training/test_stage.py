@@ -120,6 +120,23 @@ def test_asked_to_end_it_saves_and_the_same_call_goes_on(windows, tmp_path, monk
     assert equal(weights, run(windows, tmp_path / "other", stage(steps=6)))
 
 
+@pytest.mark.parametrize("moment", ["check_memory", "save_generator"])
+def test_asked_to_end_before_the_first_step_or_after_the_last_it_ends_at_once(windows, tmp_path, monkeypatch, moment):
+    usual = getattr(staging, moment)
+
+    def interrupted(*arguments, **named):
+        os.kill(os.getpid(), signal.SIGTERM)
+        return usual(*arguments, **named)
+
+    monkeypatch.setattr(staging, moment, interrupted)
+    with pytest.raises(SystemExit) as ended:
+        run(windows, tmp_path, stage(steps=2))
+    assert ended.value.code == 75
+    assert not (tmp_path / "s0t0" / "generator.safetensors").exists()
+    monkeypatch.undo()
+    assert equal(run(windows, tmp_path, stage(steps=2)), run(windows, tmp_path / "other", stage(steps=2)))
+
+
 def test_asked_to_end_in_a_preview_it_ends_without_another_step(windows, tmp_path, monkeypatch, caplog):
     usual = staging.draw_preview
 

@@ -38,7 +38,7 @@ from understudy.training.perceptual import load_perceptual, perceptual_digest
 from understudy.training.preview import PreviewFrame, choose_frames, draw_preview, save_preview
 from understudy.training.schedule import Schedule, learning_rate, rollout_frames
 from understudy.training.step import Moment, Team, train_step
-from understudy.training.stop import STOPPED, signal_name, signal_number, stop_request
+from understudy.training.stop import STOPPED, ends_at_once, signal_name, signal_number, stop_request
 from understudy.training.together import agreed, leader_first, start_alike
 
 logger = logging.getLogger(__name__)
@@ -133,7 +133,8 @@ def train_stage(
             "--resources gpu=N)."
         )
     if gpus == 1:
-        train_rank(job, weights, state_folder, threads)
+        with ends_at_once():
+            train_rank(job, weights, state_folder, threads)
     else:
         launch_ranks(gpus, threads, job.order(weights, state_folder, threads))
 
