@@ -126,6 +126,21 @@ def test_of_openpose_the_switched_on_networks_are_fetched(tmp_path, monkeypatch,
     assert named_files("pose", pose, "ada") == [Path("models")]
 
 
+def test_whoever_runs_the_backend_waits_for_its_files(tmp_path, monkeypatch):
+    """So does the job that finds whom a clip is cropped to, where that is the backend's work."""
+    monkeypatch.chdir(tmp_path)
+    rows = ["clip\tvideo\tperson\tcrop", "ada\tada.mp4\tlargest\tperson", "ben\tada.mp4\tlargest\tnone"]
+    (tmp_path / "clips.tsv").write_text("\n".join([*rows, "cleo\tada.mp4\t2\tperson\n"]))
+    (tmp_path / "ada.mp4").touch()
+    pose = {"backend": "openpose_caffe", "openpose_caffe": {"model_folder": "weights/openpose", "face": False}}
+    performers = {"ada": {"clips": ["ada", "ben", "cleo"]}}
+    project = load_project({"clips": "clips.tsv", "performers": performers, "pose": pose}, tmp_path)
+    wanted = {(OPENPOSE / file).as_posix() for part in ("body", "hands") for file in NETWORKS[part]}
+    assert set(project.pose_files("ben")) == set(project.locating_files("ada")) == wanted
+    assert project.locating_files("ben") == project.locating_files("cleo") == [], "nobody is found, or in people.h5"
+    assert list(project.pose_state("ada")) == project.pose_files("ada")
+
+
 def test_offline_is_checked_before_any_job(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "clips.tsv").write_text("clip\tvideo\nada\tada.mp4\n")

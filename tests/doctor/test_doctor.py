@@ -141,6 +141,19 @@ def test_programs_are_named_with_versions_and_failures(machine):
     assert found["ffprobe"]["state"] == "note" and "Segmentation fault" in found["ffprobe"]["found"]
 
 
+def test_the_reader_on_ffmpeg_needs_its_programs(machine):
+    machine.healthy()
+    machine.program("ffmpeg", "ffmpeg version 7.1 Copyright")
+    config = machine.config(decode={"backend": "ffmpeg"})
+    _, found, _ = machine.look(config)
+    assert found["decode, programs"]["state"] == "lack" and "ffprobe cannot" in found["decode, programs"]["found"]
+    assert found["decode"]["state"] == "lack" and "No module named 'ffmpeg'" in found["decode"]["found"]
+    machine.program("conda", "conda 24.7.1")
+    assert machine.look(config)[1]["decode, programs"]["state"] == "note"
+    machine.program("ffprobe", "ffprobe version 7.1 Copyright")
+    assert "decode, programs" not in machine.look(config)[1]
+
+
 def test_missing_pytorch_and_opencv_are_lacks_with_advice(machine):
     status, found, _ = machine.healthy("torch", "opencv").look()
     assert status == 1 and {"PyTorch", "surface", "flow"} <= lacks(found)

@@ -59,6 +59,7 @@ def _backends(settings: Mapping[str, Any]) -> Iterator[Finding]:
     cuda = tried["torch"].get("gpus", [])
     torch = tried["torch"].get("version", "")
     yield Finding("PyTorch", "ok" if torch else "lack", *_about_torch(tried["torch"], torch, cuda))
+    yield from _programs(settings)
     for section in SECTIONS:
         others = []
         for backend in list_backends(BACKEND_FOLDERS[section]):
@@ -69,6 +70,16 @@ def _backends(settings: Mapping[str, Any]) -> Iterator[Finding]:
                 missing = sorted(name for name in needed if not is_there(name))
                 others.append(f"{backend} ({'lacks ' + ', '.join(missing) if missing else 'ready'})")
         yield Finding(f"{section}, others", "ok", "; ".join(others) or "none")
+
+
+def _programs(settings: Mapping[str, Any]) -> Iterator[Finding]:
+    """Ask for the programs that the chosen reader of videos runs."""
+    missing = [name for name in ("ffmpeg", "ffprobe") if not has_program(name)]
+    if settings["decode"]["backend"] == "ffmpeg" and missing:
+        conda = has_program("conda", "mamba")
+        advice = "run with --sdm conda: envs/video_ffmpeg.yaml brings them" if conda else "install ffmpeg, 5.1 or newer"
+        found = f"decode.backend is ffmpeg, and {', '.join(missing)} cannot be found"
+        yield Finding("decode, programs", "note" if conda else "lack", found, advice)
 
 
 def _about_torch(tried: Mapping[str, Any], version: str, cuda: list[str]) -> tuple[str, str]:
