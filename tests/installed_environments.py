@@ -1,7 +1,7 @@
 """The pip section of every environment, really installed: it resolves, and the rooms of its rules are imported there.
 
-`make test` installs what takes seconds. What brings PyTorch or CUDA takes gigabytes for each and is left to `make
-test-environments`, which sets UNDERSTUDY_ENVIRONMENTS=all.
+Installing downloads, so `make test` leaves this file out (by its name); `make test-environments` runs it, and so does
+`.ci/run` for what comes in seconds (ENVIRONMENTS=light). PyTorch, MediaPipe and CUDA bring gigabytes to each.
 """
 
 import json
@@ -57,7 +57,7 @@ def sets():
     found = {}
     for environment in sorted({environment for _, environment, _ in environments.JOBS}):
         packages = environments.listed(environment)
-        if os.environ.get("UNDERSTUDY_ENVIRONMENTS") == "all" or not HEAVY & set(packages):
+        if os.environ.get("UNDERSTUDY_ENVIRONMENTS", "all") == "all" or not HEAVY & set(packages):
             found.setdefault((python_of(environment), *sorted(packages.items())), []).append(environment)
     return list(found.values())
 
