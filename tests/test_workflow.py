@@ -277,6 +277,24 @@ def test_another_surface_backend_reruns_what_stands_on_surfaces(project, changed
     assert not {"locate_person", "decode_clip", "estimate_pose", "estimate_flow", "synthesize_clip"} & set(jobs)
 
 
+def test_another_flow_backend_reruns_what_stands_on_flows(project, changed_config):
+    """And nothing else: poses, surfaces, cameras and pictures stay. What a backend that is not chosen reads is idle."""
+
+    def change(settings):
+        settings["flow"] |= {"backend": "raft", "raft": {"weights": "weights/raft/raft-things.pth"}}
+
+    jobs = planned(project, config=changed_config(change))
+    expected = {"fetch_weights", "estimate_flow", "index_windows", "train_stage", "fit_driving", *AFTER_TRAINING}
+    assert set(jobs) == expected
+    assert jobs["estimate_flow"] == {"ada"}, "a clip that only drives needs none"
+
+    def idle(settings):
+        settings["flow"]["raft"] = {"weights": "weights/raft/raft-things.pth", "device": "cuda"}
+        settings["pose"] = {"rtmw": {"device": "cuda"}, "openpose": {"net_resolution": "-1x256"}}
+
+    assert "Nothing to be done" in snakemake(project, "--dry-run", config=changed_config(idle))
+
+
 def test_results_of_densepose_make_a_film(project, tmp_path):
     """Surfaces without a fitted body, of another atlas: from IUV pictures to a film, by the retargeting `global`."""
     folder = shutil.copytree(project, tmp_path / "project", symlinks=True)

@@ -1,5 +1,7 @@
 """pyopenpose in every version, through doubles that behave as each does; what is said where something is missing."""
 
+import faulthandler
+import os
 import signal
 import subprocess
 import sys
@@ -204,6 +206,27 @@ def test_where_openpose_ends(changed, models, frames, monkeypatch):
         assert len(next(found)) == 1 and len(next(found)) == 2
         with pytest.raises(BackendError, match=says[changed]):
             next(found)
+
+
+@pytest.mark.parametrize(
+    ("act", "says"),
+    [
+        (os.abort, r"(?s)ended its process by signal 6; .*wrote at last: .*Check failed: ReadProto"),
+        (lambda: sys.exit(1), r"(?s)ended its process; .*wrote at last: .*Check failed: ReadProto"),
+    ],
+    ids=["abort", "exit"],
+)
+def test_where_openpose_ends_at_its_start_its_words_are_told(act, says, models, monkeypatch):
+    double = install(monkeypatch, make_pyopenpose("2024"))
+
+    def start(self):
+        faulthandler.disable()  # pytest's; it would write the whole stack
+        os.write(2, b"F1122 upgrade_proto.cpp:97] Check failed: ReadProtoFromBinaryFile(param_file, param)\n")
+        act()
+
+    monkeypatch.setattr(double.WrapperPython, "start", start)
+    with pytest.raises(BackendError, match=says):
+        load_backend(BACKENDS, "openpose")(settings(models))
 
 
 def test_errors_of_openpose_end_in_advice(models, monkeypatch):

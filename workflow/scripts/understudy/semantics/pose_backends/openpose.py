@@ -34,6 +34,8 @@ class Backend:
         try:
             people: list[OpenPosePerson] = self._guarded(lambda: self._people(picture))
         except BackendError as wrong:
+            if isinstance(wrong.__cause__, ProcessEndedError):
+                raise  # it has OpenPose's words already
             raise BackendError(f"{wrong} OpenPose wrote at last: {self._people.words or 'nothing'}") from wrong
         poses = (person.in_our_pixels().pose(*picture.shape[:2], self.settings.min_score) for person in people)
         return [pose for pose in poses if pose is not None]
@@ -48,6 +50,8 @@ class Backend:
             return act()
         except ProcessEndedError as ended:
             last = ended.words.splitlines()[-1:]  # it begins with harmless warnings
+            how = f" by signal {ended.signal}" if ended.signal else ""
             raise BackendError(
-                f"OpenPose ended its process by signal {ended.signal}; {advice(''.join(last))}"
+                f"OpenPose ended its process{how}; {advice(''.join(last))} OpenPose wrote at last: "
+                f"{ended.words or 'nothing'}"
             ) from ended
