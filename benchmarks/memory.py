@@ -23,6 +23,7 @@ sys.path.append(str(ROOT / "workflow" / "scripts"))
 from understudy.layouts import create, open_file  # noqa: E402
 from understudy.rendering.transfer import render_transfer  # noqa: E402
 from understudy.settings import RenderingSettings  # noqa: E402
+from understudy.video.encode import USUAL  # noqa: E402
 
 LENGTHS = (300, 3000)
 logger = logging.getLogger("memory")
@@ -43,9 +44,8 @@ def render(weights: Path, driving: Path, frames: Path) -> int:
     """Render both films; returns the peak memory of this process, MiB."""
     with tempfile.TemporaryDirectory() as name:
         films = Path(name) / "video.mp4", Path(name) / "side_by_side.mp4"
-        render_transfer(
-            weights, driving, frames, None, *films, RenderingSettings("body", "ground", "still", 16), threads=2
-        )
+        settings = RenderingSettings("body", "ground", "still", 16)
+        render_transfer(weights, driving, frames, None, *films, settings, USUAL, threads=2)
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
 
 

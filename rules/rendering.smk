@@ -44,6 +44,7 @@ rule render_transfer:
         runtime=240,
     params:
         settings=transfer_rendering,
+        film=section("film"),
         version=version("rendering"),
     script:
         "../workflow/scripts/render_transfer.py"

@@ -17,6 +17,7 @@ rule draw_overlay:
         "../envs/report.yaml"
     params:
         crf=rendering_crf(),
+        film=section("film"),
         numbers=own_numbers,
         version=version("report"),
     script:

@@ -35,7 +35,10 @@ UNSEEN = {  # pinned for the sake of another package, imported by no room of our
     },
 }
 BROUGHT = {"torch.utils.tensorboard": "tensorboard"}  # modules that need a package besides their own
-LOADED_WHERE = {"decode": "understudy.video.source"}  # the others' backends are loaded by their rules' own modules
+LOADED_WHERE = {
+    "decode": "understudy.video.source",
+    "film": "understudy.video.encode",
+}  # the others' backends are loaded by their rules' own modules
 
 
 def imported(path):

@@ -20,6 +20,7 @@ SECTIONS = {
     "model": hall.ModelSettings,
     "training": hall.TrainingSettings,
     "rendering": hall.RenderingSettings,
+    "film": hall.FilmSettings,
     "metrics": hall.MetricsSettings,
 }
 TYPES = {str: "string", int: "integer", float: "number", bool: "boolean"}

@@ -258,6 +258,17 @@ def test_vid2vid_draws_from_limbs_alone_with_a_face_and_a_warm_start(project, tm
     assert not planned(folder, config="config/vid2vid.yaml")
 
 
+def test_another_reader_decodes_anew_and_another_writer_only_writes(project, changed_config):
+    jobs = planned(project, config=changed_config(lambda settings: settings["decode"].update(backend="ffmpeg")))
+    assert jobs["decode_clip"] == {"ada", "ada_as_ben", "ben"}
+    assert {"find_people", "estimate_pose", "estimate_surface", "estimate_flow", "train_stage"} <= set(jobs)
+    assert "synthesize_clip" not in jobs
+    jobs = planned(project, config=changed_config(lambda settings: settings.update(film={"backend": "ffmpeg"})))
+    assert set(jobs) == {"render_transfer", "measure_transfer", "all"}
+    idle = changed_config(lambda settings: settings["decode"].update(ffmpeg={"hardware": "cuda"}))
+    assert "Nothing to be done" in snakemake(project, "--dry-run", config=idle), "the default reader does not read it"
+
+
 def test_another_surface_backend_reruns_what_stands_on_surfaces(project, changed_config):
     """DensePose's results are asked for before any job; with them, poses and flows stay as they are."""
 

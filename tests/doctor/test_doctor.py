@@ -127,7 +127,7 @@ def test_a_healthy_machine_lacks_nothing(machine):
     assert "rtmw (lacks onnxruntime)" in found["pose, others"]["found"]
     assert "densepose (lacks densepose, detectron2" in found["surface, others"]["found"]
     assert found["GPUs"]["state"] == "note" and found["conda/mamba"]["state"] == "note"
-    assert [one["use"] for one in licences] == ["any"] * 4
+    assert [one["use"] for one in licences] == ["any"] * 5
 
 
 def test_programs_are_named_with_versions_and_failures(machine):

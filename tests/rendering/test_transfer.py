@@ -16,6 +16,7 @@ from understudy.rendering.driver import fit_driving
 from understudy.rendering.layout import GAP_PX, draw_map, join_panels
 from understudy.rendering.maps import DrivingMaps
 from understudy.settings import DatasetSettings, RenderingSettings
+from understudy.video.encode import USUAL
 
 SETTINGS = RenderingSettings(retarget="none", place="ground", camera="still", crf=16)
 FRAMES = 30
@@ -53,7 +54,7 @@ def files(tmp_path, monkeypatch):
 def render(files) -> tuple[Path, Path]:
     clip, driving, folder = files
     films = folder / "video.mp4", folder / "side_by_side.mp4"
-    transfer.render_transfer(Path("weights"), driving, clip.frames, None, *films, SETTINGS, threads=1)
+    transfer.render_transfer(Path("weights"), driving, clip.frames, None, *films, SETTINGS, USUAL, threads=1)
     return films
 
 

@@ -8,10 +8,27 @@ import numpy as np
 import pytest
 
 from filming import SOUND_HZ, Take, barcode, clicks, hear_clicks, read_barcode, write_video
+from understudy.errors import BackendError
+from understudy.settings import FilmSettings
 from understudy.video.encode import Film
+from understudy.video.film_backends._contract import FilmPlan
 from understudy.video.source import SourceVideo
 
 RATE = Fraction(30000, 1001)
+
+
+@pytest.fixture(params=["pyav", "ffmpeg"], autouse=True)
+def writer(request, monkeypatch) -> str:
+    """Make each backend in turn the usual one of the films below."""
+    settings = FilmSettings(request.param, "libx264")
+    monkeypatch.setattr(Film.__init__, "__defaults__", (None, settings))
+    return request.param
+
+
+@pytest.fixture
+def reader(writer) -> str:
+    """Read with the backend of the same name."""
+    return writer
 
 
 def write_film(path: Path, frames: int = 45, sound: Path | None = None, rate: Fraction = RATE) -> Path:
@@ -139,6 +156,54 @@ def test_mistakes_in_the_code_are_refused(tmp_path):
         film.write(barcode(1))
         film.write(barcode(1, 32, 64))
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("encoder", ["h264_nvenc", "h264_videotoolbox", "h264_qsv", "h264_vaapi"])
+def test_an_encoder_that_is_not_there_is_named_with_what_to_do(tmp_path, encoder):
+    before = write_film(tmp_path / "film.mp4", 3).read_bytes()
+    film = Film(tmp_path / "film.mp4", RATE, 12, None, FilmSettings("ffmpeg", encoder))
+    try:
+        with film:
+            for number in range(400):
+                film.write(barcode(number % 256))
+    except BackendError as refused:
+        assert f"film.encoder '{encoder}'" in str(refused) and "set film.encoder to libx264" in str(refused)
+        assert (tmp_path / "film.mp4").read_bytes() == before
+        assert [file.name for file in tmp_path.iterdir()] == ["film.mp4"]
+    else:  # this machine has it
+        assert open_video(tmp_path / "film.mp4")[1].frames == 400
+
+
+def test_each_encoder_is_told_the_quality_in_its_own_words(tmp_path):
+    from understudy.video.film_backends.ffmpeg import encoding
+
+    def words(encoder: str) -> str:
+        return " ".join(encoding(tmp_path / "a.mp4", FilmPlan(RATE, 16, None, encoder), 64, 96))
+
+    assert "-framerate 30000/1001" in words("libx264") and "-crf 16" in words("libx264")
+    assert "-cq 16" in words("h264_nvenc") and "-rc vbr" in words("h264_nvenc")
+    assert "-global_quality 16" in words("h264_qsv") and "nv12" in words("h264_qsv")
+    assert "-qp 16" in words("h264_vaapi") and "hwupload" in words("h264_vaapi")
+    assert "-q:v 69" in words("h264_videotoolbox")
+    for encoder in ("libx264", "h264_nvenc", "h264_qsv", "h264_vaapi", "h264_videotoolbox"):
+        assert f"-vcodec {encoder}" in words(encoder) and "-colorspace bt709" in words(encoder)
+
+
+def test_both_backends_put_the_same_sound_into_a_film(tmp_path, ingest, writer):
+    source = write_video(tmp_path / "a.mp4", [barcode(n) for n in range(60)], Take(sound=clicks([0.7, 1.5], 2.4)))
+    found = ingest(source, start_s=0.3)
+    film = write_film(tmp_path / "film.mp4", 40, found.sound, Fraction(25))
+    with Film(tmp_path / "other.mp4", Fraction(25), 12, found.sound, FilmSettings("pyav", "libx264")) as other:
+        for number in range(40):
+            other.write(barcode(number))
+    mine, others = sound_packets(film), sound_packets(tmp_path / "other.mp4")
+    assert [data for _, data in mine] == [data for _, data in others]
+    assert [time_s for time_s, _ in mine] == pytest.approx([time_s for time_s, _ in others], abs=1e-3)
+
+
+def sound_packets(film: Path) -> list[tuple[float, bytes]]:
+    with av.open(str(film)) as opened:
+        return [(float(p.pts * p.time_base), bytes(p)) for p in opened.demux(audio=0) if p.pts is not None]
 
 
 def test_clicks_of_the_test_itself():

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 from understudy.job import job_log
 from understudy.report.overlay import ClipPaths, draw_overlay
+from understudy.settings import FilmSettings, from_params
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
@@ -21,5 +22,6 @@ with job_log(snakemake.log[0]):
         film=Path(snakemake.output.film),
         doubtful=Path(snakemake.output.doubtful),
         crf=snakemake.params.crf,
+        settings=from_params(FilmSettings, snakemake.params.film),
         numbers=snakemake.params.numbers,
     )

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from understudy.job import job_log
 from understudy.rendering.transfer import render_transfer
-from understudy.settings import RenderingSettings, from_params
+from understudy.settings import FilmSettings, RenderingSettings, from_params
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
@@ -19,5 +19,6 @@ with job_log(snakemake.log[0]):
         video=Path(snakemake.output.video),
         side_by_side_video=Path(snakemake.output.side_by_side),
         settings=from_params(RenderingSettings, snakemake.params.settings),
+        film_settings=from_params(FilmSettings, snakemake.params.film),
         threads=snakemake.threads,
     )

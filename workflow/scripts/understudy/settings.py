@@ -255,6 +255,12 @@ class RenderingSettings:
 
 
 @dataclass(frozen=True)
+class FilmSettings:
+    backend: str
+    encoder: str
+
+
+@dataclass(frozen=True)
 class MetricsSettings:
     tolerance_px: int
 

@@ -22,6 +22,7 @@ from understudy.weights import weights_at
 
 BACKEND_FOLDERS = {
     "decode": "understudy.video.backends",
+    "film": "understudy.video.film_backends",
     "pose": "understudy.semantics.pose_backends",
     "surface": "understudy.semantics.surface_backends",
     "flow": "understudy.flow.backends",

@@ -9,7 +9,8 @@ from understudy.doctor.machine import examine_machine, gpus, has_program
 from understudy.doctor.packages import clashes, imports_of, installed, is_there, try_imports
 from understudy.errors import UnderstudyError
 
-SECTIONS = ("decode", "pose", "surface", "flow")
+SECTIONS = ("decode", "pose", "surface", "flow", "film")
+ENVIRONMENTS = {"decode": "video_{}", "film": "train"}  # where they are not named after section and backend
 LICENCES = Path(__file__).parents[4] / "config" / "licences.yaml"
 
 
@@ -94,7 +95,7 @@ def _chosen(section: str, backend: str, errors: Mapping[str, str]) -> Finding:
     wrong = [f"{name}: {error}" for name, error in sorted(errors.items()) if error]
     if not wrong:
         return Finding(section, "ok", f"{backend}, imports {', '.join(sorted(errors)) or 'nothing'}")
-    environment = f"envs/{'video' if section == 'decode' else section}_{backend}.yaml"
+    environment = f"envs/{ENVIRONMENTS.get(section, section + '_{}').format(backend)}.yaml"
     if has_program("conda", "mamba"):
         advice = f"run with --sdm conda (profiles/default does): {environment} brings it"
         return Finding(section, "note", f"{backend} cannot run in this Python: {'; '.join(wrong)}", advice)

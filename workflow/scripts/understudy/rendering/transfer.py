@@ -15,7 +15,7 @@ from understudy.model.build import load_generator
 from understudy.rendering.layout import draw_map, join_panels
 from understudy.rendering.maps import DrivingMaps
 from understudy.rendering.rollout import roll_out
-from understudy.settings import RenderingSettings
+from understudy.settings import FilmSettings, RenderingSettings
 from understudy.video.encode import Film
 from understudy.video.frames import Frames
 
@@ -33,6 +33,7 @@ def render_transfer(
     video: Path,
     side_by_side_video: Path,
     settings: RenderingSettings,
+    film_settings: FilmSettings,
     threads: int,
 ) -> None:
     """Render the two films of a transfer, frame after frame.
@@ -45,6 +46,7 @@ def render_transfer(
         video: the film, at the generator's size.
         side_by_side_video: driving clip, maps and result beside each other.
         settings: quality of the films.
+        film_settings: what writes them.
         threads: for the network, where there is no GPU.
 
     Raises:
@@ -56,8 +58,8 @@ def render_transfer(
     with (
         Frames(driving_frames) as frames,
         DrivingMaps(driving, generator.height_px) as maps,
-        Film(video, frames.rate, settings.crf, sound) as film,
-        Film(side_by_side_video, frames.rate, settings.crf, sound) as wide_film,
+        Film(video, frames.rate, settings.crf, sound, film_settings) as film,
+        Film(side_by_side_video, frames.rate, settings.crf, sound, film_settings) as wide_film,
     ):
         if len(maps) != len(frames):
             raise LayoutError(

@@ -17,7 +17,8 @@ from understudy.report.doubtful import OTHER, Doubt, find_doubtful, write_doubtf
 from understudy.report.panels import flow_panel, mark_people, matte_panel, parts_panel, pose_panel
 from understudy.semantics.people import People, open_people
 from understudy.semantics.switches import find_switches
-from understudy.video.encode import Film
+from understudy.settings import FilmSettings
+from understudy.video.encode import USUAL, Film
 from understudy.video.frames import Frames
 from understudy.video.timing import Progress
 
@@ -87,7 +88,9 @@ class Estimates:
         return self.people.file["body"][first:last][rows - first], labels, followed
 
 
-def draw_overlay(files: ClipPaths, film: Path, doubtful: Path, crf: int, numbers: bool) -> None:
+def draw_overlay(
+    files: ClipPaths, film: Path, doubtful: Path, crf: int, numbers: bool, settings: FilmSettings = USUAL
+) -> None:
     """Draw pose, parts, matte and flow of a clip over its footage, and list its doubtful frames.
 
     Args:
@@ -96,6 +99,7 @@ def draw_overlay(files: ClipPaths, film: Path, doubtful: Path, crf: int, numbers
         doubtful: tab-separated table to write: frame, time_s, reason, value.
         crf: H.264 quality of the film, 0 lossless to 51.
         numbers: the tracks in people.h5 have the numbers that the clip table can name; they are shown.
+        settings: what writes the film.
 
     Raises:
         LayoutError: the files do not belong to one clip.
@@ -113,7 +117,7 @@ def draw_overlay(files: ClipPaths, film: Path, doubtful: Path, crf: int, numbers
         write_doubtful(doubtful, doubts, clip.rate)
         _log_doubts(doubts, len(clip), frames)
         progress = Progress(f"overlay {frames}", len(clip))
-        with Film(film, clip.rate, crf) as written:
+        with Film(film, clip.rate, crf, None, settings) as written:
             for picture in draw_pictures(estimates, doubts):
                 written.write(picture)
                 progress.step()

@@ -1,20 +1,17 @@
 """Writing films: H.264 that every player shows, at an exact rate, with the clip's sound in sync."""
 
-import logging
 from contextlib import ExitStack
 from fractions import Fraction
 from pathlib import Path
 
-import av
 import numpy as np
 
+from understudy.backends import load_backend
 from understudy.job import atomic_path
-from understudy.video.colour import tag_bt709, to_video
-from understudy.video.soundtrack import CopiedSound, RecodedSound, open_soundtrack
+from understudy.settings import FilmSettings
+from understudy.video.film_backends._contract import FilmBackend, FilmPlan
 
-logger = logging.getLogger(__name__)
-
-THREADS = 2  # the network that draws the frames needs the others
+USUAL = FilmSettings(backend="pyav", encoder="libx264")
 
 
 class Film:
@@ -29,24 +26,31 @@ class Film:
         rate: frames a second, exact.
         crf: H.264 quality, 0 lossless to 51 worst.
         sound: sound of the clip as `decode_clip` wrote it; an empty file or None makes a silent film.
+        settings: which backend writes it, with which encoder.
     """
 
-    def __init__(self, path: str | Path, rate: Fraction, crf: int, sound: str | Path | None = None):
+    def __init__(
+        self,
+        path: str | Path,
+        rate: Fraction,
+        crf: int,
+        sound: str | Path | None = None,
+        settings: FilmSettings = USUAL,
+    ):
         self.path = Path(path)
         self.rate = Fraction(rate)
-        self.crf = crf
         self.frames = 0
-        self._sound_path = Path(sound) if sound is not None else None
+        heard = Path(sound) if sound is not None and Path(sound).stat().st_size else None
+        self._plan = FilmPlan(self.rate, crf, heard, settings.encoder)
+        self._make = load_backend("understudy.video.film_backends", settings.backend)
         self._exits = ExitStack()
-        self._container: av.container.OutputContainer | None = None
-        self._video: av.VideoStream | None = None
-        self._sound: CopiedSound | RecodedSound | None = None
+        self._writer: FilmBackend | None = None
         self._size: tuple[int, int] = (0, 0)
 
     def __enter__(self) -> "Film":
         beside = self._exits.enter_context(atomic_path(self.path))
-        options = {"movflags": "+faststart"}
-        self._container = self._exits.enter_context(av.open(str(beside), "w", format="mp4", options=options))
+        self._writer = self._make(beside, self._plan)
+        self._exits.callback(self._writer.close)
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> bool | None:
@@ -62,35 +66,19 @@ class Film:
         """Add one frame, (H, W, 3) uint8 RGB; all frames of a film have one size."""
         if rgb.dtype != np.uint8 or rgb.ndim != 3 or rgb.shape[2] != 3:
             raise ValueError(f"a film takes (H, W, 3) uint8 frames, got {rgb.shape} {rgb.dtype}")
-        if self._video is None:
-            self._start(rgb.shape[0], rgb.shape[1])
+        height, width, _ = rgb.shape
+        if self.frames == 0:
+            self._size = height, width
+            self._writer.open(height + height % 2, width + width % 2)
         if rgb.shape[:2] != self._size:
             raise ValueError(f"{self.path}: frame {self.frames} is {rgb.shape[:2]}, the frames before it {self._size}")
-        frame = to_video(pad_to_even(rgb))
-        frame.pts, frame.time_base = self.frames, 1 / self.rate
-        self._container.mux(self._video.encode(frame))
+        self._writer.write(pad_to_even(rgb))
         self.frames += 1
-        if self._sound is not None:
-            self._sound.copy_until(self.frames / self.rate)
-
-    def _start(self, height: int, width: int) -> None:
-        """Open the encoder; the size is known with the first frame."""
-        self._size = height, width
-        options = {"crf": str(self.crf), "preset": "medium"}
-        self._video = self._container.add_stream("libx264", rate=self.rate, options=options)
-        context = self._video.codec_context
-        context.width, context.height = width + width % 2, height + height % 2
-        context.pix_fmt, context.thread_count, context.time_base = "yuv420p", THREADS, 1 / self.rate
-        tag_bt709(context)
-        if self._sound_path is not None and self._sound_path.stat().st_size:
-            self._sound = open_soundtrack(self._sound_path, self._container)
 
     def _finish(self) -> None:
-        if self._video is None:
+        if self.frames == 0:
             raise ValueError(f"the film {self.path} got no frame")
-        self._container.mux(self._video.encode())
-        if self._sound is not None:
-            self._sound.finish()
+        self._writer.finish()
 
 
 def pad_to_even(rgb: np.ndarray) -> np.ndarray:

@@ -9,11 +9,10 @@ import av
 import numpy as np
 
 from understudy.video.leads import LEAD_TAG
+from understudy.video.soundcodecs import AAC_RATES, IN_MP4
 
 logger = logging.getLogger(__name__)
 
-IN_MP4 = {"aac", "mp3", "ac3", "eac3", "alac", "flac", "opus"}  # what players accept in mp4; the rest becomes AAC
-AAC_RATES = {8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000}
 _ROUNDING_S = Fraction(1, 400)  # Matroska rounds stamps to milliseconds; larger steps are real gaps
 _GAP_S = Fraction(1, 20)
 
