@@ -219,6 +219,15 @@ def test_mirrors_are_asked_in_turn(place):
     assert (place.file.parent / "net.pth.wrong").read_bytes() == b"not this"
 
 
+def test_what_one_address_gave_is_not_gone_on_with_at_another(place):
+    place.server.content["good"] = CONTENT
+    place.server.acts["good"] = [ranged]
+    junk = lambda handler, _: ranged(handler, bytes(len(CONTENT)), sent=10_000)  # noqa: E731
+    place.fetch(junk, refusing(404), mirrors=[f"{place.server.address}/good"])
+    assert place.file.read_bytes() == CONTENT
+    assert place.ranges() == [None, "bytes=10000-", None]
+
+
 def test_no_server_at_all_is_said(place):
     with pytest.raises(WeightsError, match=r"no more in 3 attempts: URLError: .*refused"):
         place.fetch(url="http://127.0.0.1:9/net.pth")
