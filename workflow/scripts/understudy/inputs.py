@@ -76,7 +76,8 @@ def named_files(section: str, settings: Mapping[str, Any], clip: str, offline: b
         path = Path(value)
         if not value:
             raise SettingsError(
-                f"{section}.backend is '{backend}', but {place} is empty; write a path there (docs/settings.md)."
+                f"{section}.backend is '{backend}', but {place} is empty; write a path there (docs/estimators.md names "
+                "those that are fetched)."
             )
         wanted = _openpose_files(settings[backend]) if key == "model_folder" and path == OPENPOSE else [path]
         for file in wanted:
