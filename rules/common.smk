@@ -140,6 +140,13 @@ def environment(job, name):
     return f"../envs/{job}_{project.section(name)['backend']}.yaml"
 
 
+def locating_environment(wildcards):
+    """Return the environment of a crop: the backend's only where it finds the person; so another leaves the rest alone."""
+    if project.locates_by_backend(wildcards.clip):
+        return environment("pose", "pose")
+    return "../envs/pose_openpose_json.yaml"
+
+
 def surface_section(wildcards):
     """Return the surface section of a clip, without what other backends than the chosen one read."""
     return project.surface_section(wildcards.clip)

@@ -12,7 +12,7 @@ rule locate_person:
     benchmark:
         "results/benchmarks/locate_person/{clip}.tsv"
     conda:
-        environment("pose", "pose")
+        locating_environment
     resources:
         gpu=locating_gpus,
         mem_mb=pose_memory_mb,

@@ -99,6 +99,9 @@ def jobs():
             if named := re.search(r'"\.\./envs/(\w+)\.yaml"', text):
                 yield rule, named[1], [script]
                 continue
+            if "locating_environment" in text:  # where no backend finds the person, one that has none does
+                yield rule, "pose_openpose_json", [script]
+                text = 'environment("pose", "pose")'
             job, section = re.search(r'environment\("(\w+)", "(\w+)"\)', text).groups()
             for backend, module in backends(section).items():
                 yield rule, f"{job}_{backend}", [script, module_file(module)]
