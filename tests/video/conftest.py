@@ -31,7 +31,7 @@ Ingest = Callable[..., Ingested]
 
 @pytest.fixture(scope="session", autouse=True)
 def programs(tmp_path_factory) -> None:
-    """Put the programs ffmpeg and ffprobe on the search path: the system's, else those of requirements/dev.txt."""
+    """Put the programs ffmpeg and ffprobe on the search path: those of requirements/dev.txt, else the system's."""
     put_on_path(tmp_path_factory.mktemp("programs"))
 
 

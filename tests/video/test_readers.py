@@ -5,6 +5,7 @@ import itertools
 import platform
 import subprocess
 import time
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -13,10 +14,12 @@ import psutil
 import pytest
 
 from filming import Take, barcode, clicks, read_barcode, write_video
-from programs import bundled
+from programs import bundled, searched
 from understudy.backends import list_backends
 from understudy.errors import BackendError, VideoError
+from understudy.settings import FilmSettings
 from understudy.video import programs as rooms_programs
+from understudy.video.encode import Film
 from understudy.video.source import SourceVideo
 
 READERS = list_backends("understudy.video.backends")
@@ -167,8 +170,28 @@ def test_damage_is_reported_with_its_place(tmp_path):
             frame.picture()
 
 
+@pytest.mark.parametrize("name", ["varying.mp4", "phone.mp4", "old.avi", "web.webm", "stream.ts"])
+def test_the_systems_own_programs_do_as_well(tmp_path, monkeypatch, name):
+    """In CI that is Debian's ffmpeg, years older than the wheel's."""
+    take = replace(TAKES[name], sound=clicks([0.1], 0.2), sound_codec="libopus" if "webm" in name else "aac")
+    video = write_video(tmp_path / name, blocks(), take)
+    ours = [(frame.time_s, frame.picture()) for frame in SourceVideo(video)]
+    for path in searched():
+        monkeypatch.setenv("PATH", path)
+        source = SourceVideo(video, "ffmpeg")
+        for (time_s, picture), frame in zip(ours, source, strict=True):
+            assert frame.time_s == time_s
+            assert np.abs(frame.picture().astype(int) - picture).max() <= 2
+        assert source.backend.copy_sound(tmp_path / "sound.mka", Fraction(0), Fraction(1, 5))
+        with Film(
+            tmp_path / "film.mp4", Fraction(25), 4, tmp_path / "sound.mka", FilmSettings("ffmpeg", "libx264")
+        ) as film:
+            for number in range(5):
+                film.write(barcode(number))
+        assert [read_barcode(frame.picture()) for frame in SourceVideo(tmp_path / "film.mp4")] == list(range(5))
+
+
 def test_the_bundled_programs_run():
-    """Where the system has its own, the wheel of requirements/dev.txt is not used, but it must be whole."""
     for name, path in bundled().items():
         said = subprocess.run([path, "-version"], capture_output=True, text=True, check=True)
         assert said.stdout.startswith(f"{name} version")
