@@ -89,6 +89,8 @@ def encoding(path: Path, plan: FilmPlan, height: int, width: int) -> list[str]:
         "pipe:0", format="rawvideo", pix_fmt="rgb24", s=f"{width}x{height}", framerate=str(plan.rate)
     ).filter("scale", flags=_CAREFUL, in_range="pc", out_range="tv", out_color_matrix="bt709")
     node = node.filter("format", "nv12" if plan.encoder in ("h264_vaapi", "h264_qsv") else "yuv420p")
+    tags = {("range" if name == "color_range" else name): value for name, value in TAGS.items()}
+    node = node.filter("setparams", **tags)  # newer versions take the frames' word over the encoder's options
     before = ["-nostdin", "-v", "error", "-y"]
     if plan.encoder == "h264_vaapi":
         before += ["-init_hw_device", "vaapi=film", "-filter_hw_device", "film"]
@@ -132,7 +134,7 @@ def _join(silent: Path, sound: Path, film: Path, length_s: Fraction) -> None:
         rate = int(track["sample_rate"])
         how = {"acodec": "aac", "ac": 1 if track["channels"] == 1 else 2, "ar": rate if rate in AAC_RATES else 48000}
         node = ffmpeg.output(pictures["v"], heard, address(film), vcodec="copy", **how, **_FAST_START)
-    command = node.global_args("-nostdin", "-v", "error", "-y").compile(find_programs().ffmpeg)
+    command = node.global_args("-nostdin", "-v", "error", "-y", "-copyts").compile(find_programs().ffmpeg)
     made = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, check=False)
     if made.returncode:
         raise VideoError(
