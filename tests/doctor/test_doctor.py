@@ -141,17 +141,20 @@ def test_programs_are_named_with_versions_and_failures(machine):
     assert found["ffprobe"]["state"] == "note" and "Segmentation fault" in found["ffprobe"]["found"]
 
 
-def test_the_reader_on_ffmpeg_needs_its_programs(machine):
+@pytest.mark.parametrize("section", ["decode", "film"])
+def test_reader_and_writer_on_ffmpeg_need_its_programs(machine, section):
     machine.healthy()
     machine.program("ffmpeg", "ffmpeg version 7.1 Copyright")
-    config = machine.config(decode={"backend": "ffmpeg"})
+    config = machine.config(**{section: {"backend": "ffmpeg"}})
     _, found, _ = machine.look(config)
-    assert found["decode, programs"]["state"] == "lack" and "ffprobe cannot" in found["decode, programs"]["found"]
-    assert found["decode"]["state"] == "lack" and "No module named 'ffmpeg'" in found["decode"]["found"]
+    assert (
+        found[f"{section}, programs"]["state"] == "lack" and "ffprobe cannot" in found[f"{section}, programs"]["found"]
+    )
+    assert found[section]["state"] == "lack" and "No module named 'ffmpeg'" in found[section]["found"]
     machine.program("conda", "conda 24.7.1")
-    assert machine.look(config)[1]["decode, programs"]["state"] == "note"
+    assert machine.look(config)[1][f"{section}, programs"]["state"] == "note"
     machine.program("ffprobe", "ffprobe version 7.1 Copyright")
-    assert "decode, programs" not in machine.look(config)[1]
+    assert f"{section}, programs" not in machine.look(config)[1]
 
 
 def test_missing_pytorch_and_opencv_are_lacks_with_advice(machine):

@@ -74,13 +74,14 @@ def _backends(settings: Mapping[str, Any]) -> Iterator[Finding]:
 
 
 def _programs(settings: Mapping[str, Any]) -> Iterator[Finding]:
-    """Ask for the programs that the chosen reader of videos runs."""
-    missing = [name for name in ("ffmpeg", "ffprobe") if not has_program(name)]
-    if settings["decode"]["backend"] == "ffmpeg" and missing:
-        conda = has_program("conda", "mamba")
-        advice = "run with --sdm conda: envs/video_ffmpeg.yaml brings them" if conda else "install ffmpeg, 5.1 or newer"
-        found = f"decode.backend is ffmpeg, and {', '.join(missing)} cannot be found"
-        yield Finding("decode, programs", "note" if conda else "lack", found, advice)
+    """Ask for the programs that the chosen reader and writer of videos run."""
+    conda = has_program("conda", "mamba")
+    advice = "run with --sdm conda: the rules' environments bring them" if conda else "install ffmpeg, 5.1 or newer"
+    for section, programs in (("decode", ("ffmpeg", "ffprobe")), ("film", ("ffmpeg", "ffprobe"))):
+        missing = [name for name in programs if not has_program(name)]
+        if settings[section]["backend"] == "ffmpeg" and missing:
+            found = f"{section}.backend is ffmpeg, and {', '.join(missing)} cannot be found"
+            yield Finding(f"{section}, programs", "note" if conda else "lack", found, advice)
 
 
 def _about_torch(tried: Mapping[str, Any], version: str, cuda: list[str]) -> tuple[str, str]:

@@ -97,8 +97,11 @@ def _gpus() -> Finding:
 def _programs() -> Iterator[Finding]:
     for names, use in (
         (("conda", "mamba"), "each rule in its own environment (snakemake --cores all); `make demo` needs none"),
-        (("ffmpeg",), "decode.backend ffmpeg and frames for other estimators; the default reader brings its own"),
-        (("ffprobe",), "decode.backend ffmpeg"),
+        (
+            ("ffmpeg",),
+            "decode.backend and film.backend ffmpeg, and pictures for other estimators; the defaults bring their own",
+        ),
+        (("ffprobe",), "decode.backend and film.backend ffmpeg"),
         (("sbatch",), "a cluster (snakemake --profile slurm)"),
         (("git",), "building OpenPose and DensePose"),
     ):
