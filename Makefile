@@ -2,6 +2,7 @@
 PYTHON ?= python3
 VENV ?= .venv
 CORES ?= all
+WORKERS ?= 2
 BIN := $(VENV)/bin
 SNAKEMAKE := $(BIN)/snakemake --workflow-profile profiles/embedded --cores $(CORES)
 
@@ -34,8 +35,8 @@ else
 	@echo "Figures:  results/transfers/ada/ben/metrics.json"
 endif
 
-test: $(VENV)/.dev  ## run every test
-	$(BIN)/python -m pytest
+test: $(VENV)/.dev  ## run every test; WORKERS=4 for more side by side
+	$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile
 
 # ENVIRONMENTS=light leaves out those with PyTorch, MediaPipe or CUDA, gigabytes each.
 ENVIRONMENTS ?= all
