@@ -385,7 +385,9 @@ def ignoring(clip: ClipBatch) -> ClipBatch:
 
 @pytest.mark.parametrize("own", [False, True])
 def test_nothing_is_learnt_in_an_ignored_box(own):
-    weights = replace(LOSSES, perceptual=0.3, face=1.0, matte=0.0, face_gan=0.05, face_features=0.5, registration=0.0)
+    weights = replace(
+        LOSSES, detail=0.25, perceptual=0.3, face=1.0, matte=0.0, face_gan=0.05, face_features=0.5, registration=0.0
+    )
     clip = ignoring(planted_clip(clip_frames=3))
     for one in clip.maps:
         one.boxes[:, 0] = torch.tensor([6.0, 8, 14, 16])  # half of the face lies in the ignored box
@@ -407,7 +409,16 @@ def test_nothing_is_learnt_in_an_ignored_box(own):
     history = [one.picture for one in clip.truth[:place]] + [final.clamp(-1, 1)]
     judged, judge_loss = judge_terms(team.judges, Hearing(place, drawn, clip, history))
     learning = {name: one for name, one in (terms | judged | {"judges": judge_loss}).items() if one.requires_grad}
-    assert {"picture", "gradient", "face", "perceptual", "image_gan", "temporal_gan", "face_gan"} <= learning.keys()
+    assert {
+        "picture",
+        "gradient",
+        "detail",
+        "face",
+        "perceptual",
+        "image_gan",
+        "temporal_gan",
+        "face_gan",
+    } <= learning.keys()
     for name, term in learning.items():
         for gradient in torch.autograd.grad(term, [final, raw], retain_graph=True, allow_unused=True):
             if gradient is not None:

@@ -82,10 +82,10 @@ def detail_distance(drawn: Tensor, real: Tensor, weight: Tensor) -> Tensor:
     that a map which misses the picture by a pixel does not teach to draw nothing there.
     """
     side = max(3, 2 * round(DETAIL_SHARE * real.shape[-2] / 2) + 1)
-    amounts = [_detail(one, side) for one in (drawn, real)]  # (B, 1, h, w)
-    return trusted_mean(
-        (amounts[0] - amounts[1]).abs(), functional.avg_pool2d(weight[..., 1:-1, 1:-1], side, side // 2)
-    )
+    counts = 1 - functional.max_pool2d((weight <= 0).float(), 3, stride=1)  # (B, 1, H - 2, W - 2), with what it reads
+    amounts = [_detail(one, counts, side) for one in (drawn, real)]  # (B, 1, h, w)
+    trust = functional.avg_pool2d(weight[..., 1:-1, 1:-1] * counts, side, side // 2)
+    return trusted_mean((amounts[0] - amounts[1]).abs(), trust)
 
 
 def least_squares_wish(score: Tensor) -> Tensor:
@@ -162,12 +162,16 @@ def warp_distance(before: Tensor, flow: Tensor, now: Tensor, trust: Tensor) -> T
     return trusted_mean((warp(before, flow) - now).abs(), trust)
 
 
-def _detail(picture: Tensor, side: int) -> Tensor:
-    """Root mean square of a picture's grey Laplacian over windows of `side` px, half a window apart: (B, 1, h, w)."""
+def _detail(picture: Tensor, counts: Tensor, side: int) -> Tensor:
+    """Root mean square of a picture's grey Laplacian over windows of `side` px, half a window apart: (B, 1, h, w).
+
+    Only pixels that count (B, 1, H - 2, W - 2), 0 or 1, are looked at.
+    """
     grey = picture.float().mean(1, keepdim=True)
     around = grey[..., :-2, 1:-1] + grey[..., 2:, 1:-1] + grey[..., 1:-1, :-2] + grey[..., 1:-1, 2:]
-    laplacian = around - 4 * grey[..., 1:-1, 1:-1]
-    return (functional.avg_pool2d(laplacian.square(), side, side // 2) + 1e-4).sqrt()
+    squares = (around - 4 * grey[..., 1:-1, 1:-1]).square() * counts
+    share = functional.avg_pool2d(counts, side, side // 2).clamp_min(1e-6)
+    return (functional.avg_pool2d(squares, side, side // 2) / share + 1e-4).sqrt()
 
 
 def mask_share(mask: Tensor, trust: Tensor) -> Tensor:
