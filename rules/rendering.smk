@@ -11,6 +11,7 @@ rule fit_driving:
         "results/logs/fit_driving/{performer}/{driving}.log",
     benchmark:
         "results/benchmarks/fit_driving/{performer}/{driving}.tsv"
+    priority: 10  # before training: a driving clip that cannot be drawn is told at once
     conda:
         "../envs/train.yaml"
     params:
@@ -35,6 +36,7 @@ rule render_transfer:
         "results/logs/render_transfer/{performer}/{driving}.log",
     benchmark:
         "results/benchmarks/render_transfer/{performer}/{driving}.tsv"
+    priority: 10  # the film before any figures
     conda:
         "../envs/train.yaml"
     threads: 4

@@ -22,6 +22,7 @@ from understudy.layouts import open_file
 ROOT = Path(__file__).parents[1]
 PARTS = ("Snakefile", "rules", "workflow", "config", "profiles", "envs")
 AFTER_TRAINING = {"render_transfer", "measure_performer", "measure_transfer", "all"}
+AFTER_SURFACES = {"estimate_camera", "index_windows", "train_stage", "fit_driving", *AFTER_TRAINING}
 
 pytestmark = pytest.mark.slow
 
@@ -283,9 +284,29 @@ def test_another_surface_backend_reruns_what_stands_on_surfaces(project, changed
         maps = true_maps(project / "results" / "clips" / clip / "truth.h5")
         write_pictures(project / "iuv" / clip, maps)
     jobs = planned(project, config=config)
+    assert set(jobs) == {"estimate_surface", *AFTER_SURFACES}
     assert jobs["estimate_surface"] == {"ada", "ben"}
-    assert {"index_windows", "train_stage", "fit_driving", *AFTER_TRAINING} <= set(jobs)
-    assert not {"locate_person", "decode_clip", "estimate_pose", "estimate_flow", "synthesize_clip"} & set(jobs)
+
+
+def test_another_pose_backend_reruns_what_stands_on_poses(project, tmp_path):
+    """Where clips are cropped to the person, the crop too, because the backend finds it; else they stay as they are."""
+    folder = shutil.copytree(project, tmp_path / "project", symlinks=True)
+    snakemake(folder, "openpose_json")
+    for clip in ("ada", "ben"):
+        shutil.copytree(folder / "results" / "clips" / clip / "openpose_json", folder / "keypoints" / clip)
+    settings = yaml.safe_load((folder / "config" / "smoke.yaml").read_text()) | {"pose": {"backend": "openpose_json"}}
+    (folder / "config" / "files.yaml").write_text(yaml.safe_dump(settings))
+    on_poses = {"find_people", "estimate_pose", "estimate_surface"}
+    jobs = planned(folder, config="config/files.yaml")
+    assert set(jobs) == on_poses | AFTER_SURFACES
+    assert jobs["find_people"] == jobs["estimate_pose"] == jobs["estimate_surface"] == {"ada", "ben"}
+
+    table = folder / "config" / "smoke_clips.tsv"
+    table.write_text(table.read_text().replace("none", "person"))
+    snakemake(folder, "results/clips/ada/surface.h5")
+    assert "Nothing to be done" in snakemake(folder, "--dry-run", "results/clips/ada/surface.h5")
+    jobs = planned(folder, "results/clips/ada/surface.h5", config="config/files.yaml")
+    assert jobs == {rule: {"ada"} for rule in ("locate_person", "decode_clip", *on_poses)}
 
 
 def test_another_flow_backend_reruns_what_stands_on_flows(project, changed_config):
