@@ -20,6 +20,12 @@ ROOT = Path(__file__).parents[1]
 DEMO = yaml.safe_load((ROOT / "config" / "demo.yaml").read_text())
 
 
+@pytest.fixture(autouse=True)
+def _empty_folder(tmp_path, monkeypatch):
+    """Results of a demo made before, in the folder of the repository, count for no test."""
+    monkeypatch.chdir(tmp_path)
+
+
 def changed(**sections):
     config = deepcopy(DEMO)
     for name, value in sections.items():

@@ -182,7 +182,7 @@ def test_killed_training_goes_on_with_the_same_command(project, changed_config):
     def change(settings):
         settings["training"]["save_seconds"] = 1
         settings["training"]["stages"] = [
-            {"name": "s0t9", "height_px": 64, "clip_frames": 1, "batch": 1, "steps": 400, "seconds": 0}
+            {"name": "s0t9", "height_px": 64, "clip_frames": 1, "batch": 1, "steps": 80, "seconds": 0}
         ]
 
     config = changed_config(change)
