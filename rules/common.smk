@@ -16,10 +16,26 @@ from understudy.weights import load_weights
 # Threads that wait must sleep: spinning ones cost a busy machine four fifths of its training steps (measured).
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
+# On a cluster, the GPUs of a workstation (profiles/default, which is read besides any profile) limit no job.
+if workflow.resource_settings.nodes:
+    workflow.register_resource("gpu", 1024)
+
 try:
     project = load_project(config, Path(workflow.basedir))
 except UnderstudyError as mistake:
     raise WorkflowError(str(mistake)) from None
+
+
+def growing(amount):
+    """Return an amount of memory or time that a job gets once more with each attempt; what it stands for fits the first.
+
+    A job that was killed because it had too little asks for more by itself (the profile's `retries`).
+    """
+
+    def grown(wildcards, attempt):
+        return attempt * (amount(wildcards) if callable(amount) else amount)
+
+    return grown
 
 
 def section(name):

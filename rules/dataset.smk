@@ -14,6 +14,9 @@ rule index_windows:
         "results/benchmarks/index_windows/{performer}.tsv"
     conda:
         "../envs/train.yaml"
+    resources:
+        mem_mb=growing(4000),
+        runtime=growing(240),
     params:
         settings=section("dataset"),
         version=version("dataset"),

@@ -14,8 +14,8 @@ rule estimate_flow:
     threads: 1
     resources:
         gpu=flow_gpus,
-        mem_mb=flow_memory_mb,
-        runtime=240,
+        mem_mb=growing(flow_memory_mb),
+        runtime=growing(240),
     params:
         settings=flow_section(),
         files=flow_state,
@@ -39,8 +39,8 @@ rule estimate_camera:
         "../envs/flow_dis.yaml"
     threads: 1
     resources:
-        mem_mb=4000,
-        runtime=240,
+        mem_mb=growing(4000),
+        runtime=growing(240),
     params:
         settings=section("camera"),
         version=version("flow"),

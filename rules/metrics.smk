@@ -14,8 +14,8 @@ rule measure_performer:
     threads: 1
     resources:
         gpu=1,
-        mem_mb=8000,
-        runtime=120,
+        mem_mb=growing(8000),
+        runtime=growing(120),
     params:
         settings=section("metrics"),
         version=version("metrics"),
@@ -39,8 +39,8 @@ rule measure_transfer:
     conda:
         "../envs/train.yaml"
     resources:
-        mem_mb=4000,
-        runtime=120,
+        mem_mb=growing(4000),
+        runtime=growing(120),
     params:
         settings=section("metrics"),
         version=version("metrics"),

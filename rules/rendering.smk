@@ -14,6 +14,9 @@ rule fit_driving:
     priority: 10  # before training: a driving clip that cannot be drawn is told at once
     conda:
         "../envs/train.yaml"
+    resources:
+        mem_mb=growing(4000),
+        runtime=growing(240),
     params:
         settings=transfer_rendering,
         surface=section("surface"),
@@ -42,8 +45,8 @@ rule render_transfer:
     threads: 4
     resources:
         gpu=1,
-        mem_mb=8000,
-        runtime=240,
+        mem_mb=growing(8000),
+        runtime=growing(240),
     params:
         settings=transfer_rendering,
         film=section("film"),

@@ -15,6 +15,9 @@ rule draw_overlay:
         "results/benchmarks/draw_overlay/{clip}.tsv"
     conda:
         "../envs/report.yaml"
+    resources:
+        mem_mb=growing(4000),
+        runtime=growing(240),
     params:
         crf=rendering_crf(),
         film=section("film"),
@@ -37,6 +40,9 @@ rule draw_people:
         "results/benchmarks/draw_people/{clip}.tsv"
     conda:
         "../envs/report.yaml"
+    resources:
+        mem_mb=growing(4000),
+        runtime=growing(240),
     params:
         version=version("report"),
     script:

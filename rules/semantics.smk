@@ -15,8 +15,8 @@ rule locate_person:
         locating_environment
     resources:
         gpu=locating_gpus,
-        mem_mb=pose_memory_mb,
-        runtime=240,
+        mem_mb=growing(pose_memory_mb),
+        runtime=growing(240),
     params:
         clip=located_row,
         pose=locating_pose,
@@ -43,8 +43,8 @@ rule find_people:
     threads: 1
     resources:
         gpu=pose_gpus,
-        mem_mb=pose_memory_mb,
-        runtime=240,
+        mem_mb=growing(pose_memory_mb),
+        runtime=growing(240),
     params:
         settings=people_pose,
         files=pose_state,
@@ -70,8 +70,8 @@ rule estimate_pose:
         "../envs/people.yaml"
     threads: 1
     resources:
-        mem_mb=4000,
-        runtime=240,
+        mem_mb=growing(4000),
+        runtime=growing(240),
     params:
         person=chosen_person,
         settings=pose_section,
@@ -97,8 +97,8 @@ rule estimate_surface:
     threads: 1
     resources:
         gpu=surface_gpus,
-        mem_mb=surface_memory_mb,
-        runtime=240,
+        mem_mb=growing(surface_memory_mb),
+        runtime=growing(240),
     params:
         settings=surface_section,
         files=surface_state,
@@ -121,6 +121,9 @@ rule export_openpose_json:
         "results/benchmarks/export_openpose_json/{clip}.tsv"
     conda:
         environment("video", "decode")
+    resources:
+        mem_mb=growing(4000),
+        runtime=growing(240),
     params:
         version=version("semantics"),
     script:

@@ -9,6 +9,9 @@ rule synthesize_clip:
         "results/benchmarks/synthesize_clip/{clip}.tsv"
     conda:
         "../envs/synthetic.yaml"
+    resources:
+        mem_mb=growing(4000),
+        runtime=growing(240),
     params:
         settings=synthetic_section,
         version=version("synthetic"),

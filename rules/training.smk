@@ -16,8 +16,8 @@ rule train_stage:
     threads: training_threads
     resources:
         gpu=training_gpus,
-        mem_mb=training_memory_mb,
-        runtime=stage_minutes,
+        mem_mb=growing(training_memory_mb),
+        runtime=growing(stage_minutes),
     params:
         model=section("model"),
         training=stage_training,

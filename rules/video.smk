@@ -12,6 +12,9 @@ rule decode_clip:
         "results/benchmarks/decode_clip/{clip}.tsv"
     conda:
         environment("video", "decode")
+    resources:
+        mem_mb=growing(4000),
+        runtime=growing(240),
     params:
         clip=decoded_row,
         settings=decode_of,

@@ -12,6 +12,9 @@ rule fetch_weights:
         name=known_weights(),
     conda:
         "../envs/weights.yaml"
+    resources:
+        mem_mb=growing(4000),
+        runtime=growing(240),
     params:
         name="{name}",
     script:

@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from understudy.devices import own_gpus
 from understudy.job import job_log
 from understudy.semantics.people import find_people
 from understudy.settings import PoseSettings, from_params
@@ -10,7 +11,7 @@ from understudy.settings import PoseSettings, from_params
 if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
 
-with job_log(snakemake.log[0]):
+with job_log(snakemake.log[0]), own_gpus(snakemake.resources.gpu):
     find_people(
         frames=Path(snakemake.input.frames),
         people=Path(snakemake.output.people),

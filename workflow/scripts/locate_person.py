@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from understudy.clips import Clip
+from understudy.devices import own_gpus
 from understudy.job import job_log
 from understudy.semantics.choice import Choice
 from understudy.semantics.locate import locate_person
@@ -12,7 +13,7 @@ from understudy.settings import DecodeSettings, PoseSettings, from_params
 if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
 
-with job_log(snakemake.log[0]):
+with job_log(snakemake.log[0]), own_gpus(snakemake.resources.gpu):
     locate_person(
         video=Path(snakemake.input.video),
         crop=Path(snakemake.output.crop),

@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from understudy.devices import own_gpus
 from understudy.job import job_log
 from understudy.metrics.measure import measure_performer
 from understudy.settings import MetricsSettings, from_params
@@ -10,7 +11,7 @@ from understudy.settings import MetricsSettings, from_params
 if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
 
-with job_log(snakemake.log[0]):
+with job_log(snakemake.log[0]), own_gpus(snakemake.resources.gpu):
     measure_performer(
         weights=Path(snakemake.input.weights),
         windows=Path(snakemake.input.windows),

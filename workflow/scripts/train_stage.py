@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from understudy.devices import own_gpus
 from understudy.job import job_log
 from understudy.settings import DatasetSettings, ModelSettings, TrainingSettings, from_params
 from understudy.training.stage import train_stage
@@ -10,7 +11,7 @@ from understudy.training.stage import train_stage
 if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
 
-with job_log(snakemake.log[0]):
+with job_log(snakemake.log[0]), own_gpus(snakemake.resources.gpu):
     train_stage(
         windows=Path(snakemake.input.windows),
         previous=next(map(Path, snakemake.input.previous), None),

@@ -117,13 +117,14 @@ def train_stage(
         dataset: which maps train.
         threads: CPU threads.
         warm: another performer's weights, whose networks a first stage starts from.
-        gpus: that were given to the job, at most as many as `training.gpus` asks for.
+        gpus: that were given to the job, at most as many as `training.gpus` asks for; without any it trains on the CPU.
 
     Raises:
         TrainingError: the stage cannot start, its memory is too little, or a loss is not finite.
         SystemExit: the process was asked to end (SIGTERM, SIGUSR1); the state is saved, the code is `stop.STOPPED`.
     """
     job = Job(windows, previous, warm, model, training, dataset)
+    gpus = max(1, gpus)
     if gpus < training.gpus:
         logger.info("training.gpus is %d, the job was given %d", training.gpus, gpus)
     if job.stage.batch % gpus:

@@ -163,14 +163,14 @@ def advice(words: str) -> str:
     if "out of memory" in words.lower() or "bad_alloc" in words:
         return (
             "the GPU's memory is too little: lower pose.openpose.net_resolution (-1x256), switch pose.openpose.face or "
-            "hands off, choose another pose.openpose.gpu, or end what else runs on it."
+            "hands off, or end what else runs on it."
         )
     if any(word in words for word in ("prototxt", "caffemodel", "NetParameter", "protobuf", "Proto", "shape mismatch")):
         return "a network in pose.openpose.model_folder is damaged or of another kind: get its files again."
     if any(word in words.lower() for word in ("cuda", "gpu", "no kernel image")):
         return (
-            "look at nvidia-smi; pose.openpose.gpu counts from 0 among the GPUs that the job sees, and -1 is for a "
-            "build without CUDA. A build for other GPUs says 'no kernel image': build it anew with OPENPOSE_CUDA_ARCH."
+            "look at nvidia-smi; pose.openpose.gpu is 0 for the GPU that the job keeps to itself and -1 for a build "
+            "without CUDA. A build for other GPUs says 'no kernel image': build it anew with OPENPOSE_CUDA_ARCH."
         )
     return "mend what it names, or run OpenPose's own program on the video to see whether it works at all."
 
