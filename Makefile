@@ -6,7 +6,7 @@ WORKERS ?= 2
 BIN := $(VENV)/bin
 SNAKEMAKE := $(BIN)/snakemake --workflow-profile profiles/embedded --cores $(CORES)
 
-.PHONY: demo test test-environments lint format dry-runs doctor docs clean help
+.PHONY: demo test test-cluster test-environments cluster lint format dry-runs doctor docs clean help
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
@@ -23,6 +23,10 @@ $(VENV)/.dev: $(VENV)/.run requirements/dev.txt
 	$(BIN)/pip install --quiet --no-deps -r requirements/dev.txt
 	touch $@
 
+$(VENV)/.cluster: $(VENV)/.run requirements/cluster.txt
+	$(BIN)/pip install --quiet --no-deps -r requirements/cluster.txt
+	touch $@
+
 # Without PERFORMER and DRIVING: two synthetic performers. With them: your own two videos.
 demo: $(VENV)/.run  ## make the demo film; PERFORMER=me.mp4 DRIVING=dance.mp4 for your own
 ifneq ($(PERFORMER)$(DRIVING),)
@@ -37,6 +41,12 @@ endif
 
 test: $(VENV)/.dev  ## run every test; WORKERS=4 for more side by side
 	$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile
+
+cluster: $(VENV)/.cluster  ## install what `snakemake --profile slurm` needs (docs/cluster.md)
+
+# As root, with Debian's munge, slurmctld, slurmd and slurm-client; without them its tests are skipped and say so.
+test-cluster: $(VENV)/.dev $(VENV)/.cluster  ## run the workflow on a real Slurm of two nodes on this machine
+	$(BIN)/python -m pytest -rs tests/slurm_runs.py
 
 # ENVIRONMENTS=light leaves out those with PyTorch, MediaPipe or CUDA, gigabytes each.
 ENVIRONMENTS ?= all

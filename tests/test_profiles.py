@@ -48,6 +48,17 @@ def test_without_conda_the_workstation_is_told_so(tmp_path):
     assert "Is conda installed" in made.stdout + made.stderr
 
 
+def test_slurm_is_found_by_its_name_alone():
+    """`--profile slurm` looks where it is started, not under profiles/; what it does then: slurm_runs.py."""
+    assert (ROOT / "slurm" / "config.yaml").samefile(ROOT / "profiles" / "slurm" / "config.yaml")
+    profile = yaml.safe_load((ROOT / "slurm" / "config.yaml").read_text())
+    assert profile["executor"] == "slurm" and profile["software-deployment-method"] == ["conda"]
+    assert profile["slurm-status-command"] == "squeue", "through sacct, a cancelled job is waited for, for ever"
+    assert "slurm-array-jobs" not in profile
+    partitions = yaml.safe_load((ROOT / profile["slurm-partition-config"]).read_text())["partitions"]
+    assert any(limits.get("max_gpu") for limits in partitions.values())
+
+
 @pytest.mark.parametrize("name", ["default", "embedded"])
 def test_profiles_leave_the_executor_to_others(name):
     profile = yaml.safe_load((ROOT / "profiles" / name / "config.yaml").read_text())

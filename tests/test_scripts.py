@@ -38,6 +38,20 @@ def test_rule_reads_like_a_recipe(name):
     assert text.count("\n") <= 45
 
 
+@pytest.mark.parametrize("name", sorted(set(RULES) - {"fetch_weights"}))  # which runs where the command does
+def test_rule_asks_for_memory_and_time_that_grow_with_each_attempt(name):
+    file, text = RULES[name]
+    assert re.search(r"^        mem_mb=growing\(", text, re.MULTILINE), f"{file}: memory of {name}"
+    assert re.search(r"^        runtime=growing\(", text, re.MULTILINE), f"{file}: time of {name}"
+
+
+@pytest.mark.parametrize("script", SCRIPTS, ids=lambda script: script.stem)
+def test_a_job_keeps_the_gpus_it_asks_for_to_itself(script):
+    _, rule = RULES[script.stem]
+    keeps = "own_gpus(snakemake.resources.gpu):" in script.read_text(encoding="utf-8")
+    assert keeps == ("        gpu=" in rule)
+
+
 @pytest.mark.parametrize("script", SCRIPTS, ids=lambda script: script.stem)
 def test_script_is_thin(script):
     text = script.read_text(encoding="utf-8")

@@ -247,13 +247,13 @@ def test_what_a_chosen_person_changes(tmp_path):
 
 
 def test_nothing_depends_on_a_backend_that_is_not_chosen():
-    tuned = {"openpose": {"gpu": 3, "net_resolution": "-1x656"}}
+    tuned = {"openpose": {"gpu": -1, "net_resolution": "-1x656"}}
     plain, other = (load_project(changed(pose=pose), ROOT) for pose in ({}, tuned))
     assert plain.pose_section("ada") == other.pose_section("ada")
     assert plain.people_pose("ada") == other.people_pose("ada")
     assert plain.stage_digest("s0t0") == other.stage_digest("s0t0")
     chosen = load_project(changed(pose=tuned | {"backend": "openpose"}), ROOT).pose_section("ada")
-    assert chosen["openpose"]["gpu"] == 3 and chosen["openpose"]["net_resolution"] == "-1x656"
+    assert chosen["openpose"]["gpu"] == -1 and chosen["openpose"]["net_resolution"] == "-1x656"
 
 
 @pytest.mark.parametrize(
