@@ -43,6 +43,23 @@ def test_what_was_never_seen_is_inpainted_and_marked():
     assert (start - truth)[:, hidden].abs().mean() < 0.5 * (figure - truth)[:, hidden].abs().mean()
 
 
+def test_a_board_goes_on_behind_who_stands_before_it():
+    """A person who never leaves hides a strip; smoothing inwards from its rim would leave a grey smear there."""
+    wall = torch.full((3, 96, 96), -0.2)
+    wall[:, 60:66] = 0.9
+    mattes = torch.zeros(4, 1, 96, 96)
+    mattes[:, :, 20:90, 36:60] = 1
+    pictures = torch.where(mattes > 0, torch.tensor(-1.0), wall)
+    start, seen = parts(start_plate(pictures, mattes))
+    hidden = seen[0] == 0
+    assert hidden.sum() >= 70 * 24
+    assert start[:, 61:65][:, hidden[61:65]].mean() > 0.7
+    assert (start - wall)[:, hidden].abs().mean() < 0.05
+    large = functional.interpolate(pictures, scale_factor=4), functional.interpolate(mattes, scale_factor=4)
+    start, seen = parts(start_plate(*large))  # filled on a smaller picture
+    assert start[:, 246:258][:, seen[0, 246:258] == 0].mean() > 0.6
+
+
 def test_a_place_that_is_always_covered_gives_grey():
     start, seen = parts(start_plate(torch.rand(3, 3, 16, 16), torch.ones(3, 1, 16, 16)))
     assert start.abs().max() == 0 and seen.max() == 0

@@ -14,7 +14,9 @@ from understudy.model.neural_texture.canvas import Canvas, canvas_about
 
 CLEAR_MATTE = 0.05  # a pixel shows background where the grown matte is below this share
 GROW_SHARE = 0.02  # of the picture's height: how far the matte is grown, because estimated mattes are tight
-INPAINT_RADIUS_SHARE = 0.03  # of the picture's height
+FILLED_PX = 12  # an unseen pixel is so far from a seen one at most on the smaller picture where it is filled
+EMPTY = 0.01  # share of a pixel of the smaller picture that may be unseen
+CONTEXT_PX = 48  # of what is seen around them that the filling looks at
 UNSTEADY = 0.2  # mean distance from the median, of colours -1..1, at which a background counts half as steady
 
 
@@ -68,16 +70,14 @@ class Plate(nn.Module):
 def start_plate(pictures: Tensor, mattes: Tensor, camera: Tensor | None = None, canvas: Canvas | None = None) -> Plate:
     """Find the background behind a moving person: the median of the frames that show it, where it stays as it is.
 
-    Where it changes, the mean: the median of a caption is a wrong caption. Pixels that no frame shows are inpainted; a
-    plain median would paint the person there.
+    Where it changes, the mean: the median of a caption is a wrong caption. Pixels that no frame shows go on as those
+    around them do; a plain median would paint the person there.
 
     Args:
         pictures: (T, 3, H, W) float32, -1..1.
         mattes: (T, 1, H, W) float32, share of the person, 0..1.
         camera: (T, 3, 3) float, from each picture's px to the reference picture's; None stands still.
         canvas: to lay them on; None finds one where the camera moves.
-
-    Source: inpainting by Telea, Journal of Graphics Tools 2004.
     """
     height, width = pictures.shape[-2:]
     reach = max(1, round(GROW_SHARE * height))
@@ -92,8 +92,7 @@ def start_plate(pictures: Tensor, mattes: Tensor, camera: Tensor | None = None, 
     if unseen.all():
         return Plate(torch.zeros_like(known), torch.zeros_like(known[:1]), canvas=canvas)
     picture = np.ascontiguousarray(((known.nan_to_num(0) + 1) * 127.5).round().byte().permute(1, 2, 0).numpy())
-    radius = max(2.0, INPAINT_RADIUS_SHARE * height)
-    filled = cv2.inpaint(picture, unseen.byte().numpy(), radius, cv2.INPAINT_TELEA)  # (R, S, 3)
+    filled = _filled(picture, unseen.numpy())  # (R, S, 3)
     filled = torch.from_numpy(filled).permute(2, 0, 1).float() / 127.5 - 1
     return Plate(torch.where(unseen, filled, known), (~unseen)[None].float(), steady, canvas)
 
@@ -111,3 +110,25 @@ def _steady_background(pictures: Tensor, clear: Tensor) -> tuple[Tensor, Tensor,
     spread = ((pictures - median).abs() * clear).nan_to_num(0).sum(0) / shown  # (3, R, S)
     steady = 1 / (1 + (spread.amax(0, keepdim=True) / UNSTEADY) ** 2)  # (1, R, S)
     return steady * median + (1 - steady) * (pictures * clear).sum(0) / shown, unseen, steady
+
+
+def _filled(picture: np.ndarray, unseen: np.ndarray) -> np.ndarray:
+    """Continue a picture (R, S, 3) uint8 where it is unseen (R, S) bool: boards and lines go on behind the person.
+
+    Source: frequency selective reconstruction, Genser, Seiler, Schilling, Kaup, Picture Coding Symposium 2018.
+    """
+    if not unseen.any():
+        return picture
+    rows, columns = (np.flatnonzero(unseen.any(axis)) for axis in (1, 0))
+    box = tuple(slice(max(0, one[0] - CONTEXT_PX), one[-1] + 1 + CONTEXT_PX) for one in (rows, columns))
+    part, hole = picture[box], unseen[box]
+    scale = min(1.0, FILLED_PX / cv2.distanceTransform(hole.astype(np.uint8), cv2.DIST_L2, 3).max())
+    size = [max(16, round(scale * length)) for length in (part.shape[1], part.shape[0])]
+    small = cv2.resize(part, size, interpolation=cv2.INTER_AREA)
+    known = (cv2.resize(hole.astype(np.float32), size, interpolation=cv2.INTER_AREA) < EMPTY).astype(np.uint8) * 255
+    small[known == 0] = 0
+    whole = np.zeros_like(small)
+    cv2.xphoto.inpaint(small, known, whole, cv2.xphoto.INPAINT_FSR_FAST)
+    filled = picture.copy()
+    filled[box] = cv2.resize(whole, part.shape[1::-1], interpolation=cv2.INTER_CUBIC)
+    return np.where(unseen[..., None], filled, picture)
