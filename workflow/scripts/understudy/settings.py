@@ -14,7 +14,7 @@ VERSIONS = {
     "semantics": 1,
     "flow": 1,
     "dataset": 1,
-    "model": 1,
+    "model": 2,
     "training": 1,
     "rendering": 1,
     "metrics": 1,
