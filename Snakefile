@@ -10,6 +10,7 @@ include: "rules/synthetic.smk"
 include: "rules/video.smk"
 include: "rules/semantics.smk"
 include: "rules/flow.smk"
+include: "rules/segments.smk"
 include: "rules/dataset.smk"
 include: "rules/training.smk"
 include: "rules/rendering.smk"
@@ -27,6 +28,7 @@ wildcard_constraints:
     clip="[A-Za-z0-9_-]+(/whole)?",
     driving="[A-Za-z0-9_-]+",
     performer="[A-Za-z0-9_-]+",
+    segment="[0-9]+of[0-9]+",
     stage="s[0-9]+t[0-9]+",
 
 

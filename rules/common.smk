@@ -13,6 +13,8 @@ from understudy.errors import UnderstudyError
 from understudy.validation import load_project
 from understudy.weights import load_weights
 
+JOIN_MB = 4000  # memory of a job that joins segments
+
 # Threads that wait must sleep: spinning ones cost a busy machine four fifths of its training steps (measured).
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
@@ -81,6 +83,26 @@ def pose_gpus(wildcards):
 
 def pose_memory_mb(wildcards):
     return project.pose_memory_mb()
+
+
+def people_segments(wildcards):
+    """Return everyone found in each segment of a clip; nothing where it stays whole."""
+    folder = f"results/clips/{wildcards.clip}/segments"
+    return [
+        f"{folder}/people_{segment}.h5"
+        for segment in project.pose_segments(wildcards.clip)
+    ]
+
+
+def people_gpus(wildcards):
+    """Return the GPUs of a pose job; one that only joins segments takes none."""
+    return 0 if project.pose_segments(wildcards.clip) else project.pose_gpus()
+
+
+def people_memory_mb(wildcards):
+    return (
+        JOIN_MB if project.pose_segments(wildcards.clip) else project.pose_memory_mb()
+    )
 
 
 def people_pose(wildcards):
@@ -190,6 +212,28 @@ def flow_memory_mb(wildcards):
     return project.flow_memory_mb()
 
 
+def segments_of(kind):
+    """Return an input function: one kind of file of each segment of a clip; nothing where it stays whole."""
+
+    def files(wildcards):
+        folder = f"results/clips/{wildcards.clip}/segments"
+        return [
+            f"{folder}/{kind}_{segment}.h5"
+            for segment in project.segments(wildcards.clip)
+        ]
+
+    return files
+
+
+def unless_split(asked, joining):
+    """Return what an estimator asks for; where a clip is split, what joining its segments asks for."""
+
+    def resource(wildcards):
+        return joining if project.segments(wildcards.clip) else asked(wildcards)
+
+    return resource
+
+
 def surface_files(wildcards):
     """Return what the surface backend reads besides the clip; `surface_state`, not their date, stands for them."""
     return [ancient(path) for path in project.surface_files(wildcards.clip)]
@@ -197,6 +241,12 @@ def surface_files(wildcards):
 
 def surface_state(wildcards):
     return project.surface_state(wildcards.clip)
+
+
+def surface_fit(wildcards):
+    """Return what is fitted once to a split clip, where its backend fits anything."""
+    fitted = project.fits_surface(wildcards.clip)
+    return [f"results/clips/{wildcards.clip}/segments/fit.json"] if fitted else []
 
 
 def surface_gpus(wildcards):

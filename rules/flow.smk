@@ -3,6 +3,7 @@ rule estimate_flow:
     input:
         frames="results/clips/{clip}/frames.h5",
         files=flow_files,
+        segments=segments_of("flow"),
     output:
         flow="results/clips/{clip}/flow.h5",
     log:
@@ -13,8 +14,8 @@ rule estimate_flow:
         environment("flow", "flow")
     threads: 1
     resources:
-        gpu=flow_gpus,
-        mem_mb=growing(flow_memory_mb),
+        gpu=unless_split(flow_gpus, 0),
+        mem_mb=growing(unless_split(flow_memory_mb, JOIN_MB)),
         runtime=growing(240),
     params:
         settings=flow_section(),

@@ -32,6 +32,7 @@ rule find_people:
     input:
         frames="results/clips/{clip}/frames.h5",
         files=pose_files,
+        segments=people_segments,
     output:
         people="results/clips/{clip}/people.h5",
     log:
@@ -42,8 +43,8 @@ rule find_people:
         environment("pose", "pose")
     threads: 1
     resources:
-        gpu=pose_gpus,
-        mem_mb=growing(pose_memory_mb),
+        gpu=people_gpus,
+        mem_mb=growing(people_memory_mb),
         runtime=growing(240),
     params:
         settings=people_pose,
@@ -86,6 +87,8 @@ rule estimate_surface:
         frames="results/clips/{clip}/frames.h5",
         pose="results/clips/{clip}/pose.h5",
         files=surface_files,
+        segments=segments_of("surface"),
+        fit=surface_fit,
     output:
         surface="results/clips/{clip}/surface.h5",
     log:
@@ -96,8 +99,8 @@ rule estimate_surface:
         environment("surface", "surface")
     threads: 1
     resources:
-        gpu=surface_gpus,
-        mem_mb=growing(surface_memory_mb),
+        gpu=unless_split(surface_gpus, 0),
+        mem_mb=growing(unless_split(surface_memory_mb, JOIN_MB)),
         runtime=growing(240),
     params:
         settings=surface_section,

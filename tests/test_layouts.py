@@ -27,6 +27,27 @@ def test_rows_come_back(tmp_path):
         assert describe(file)["producer"] == "test 1"
 
 
+def test_rows_are_copied_as_they_are_stored_or_in_blocks(tmp_path, monkeypatch):
+    """Large rows go over chunk by chunk, small ones by blocks; a file of none gives none."""
+    monkeypatch.setattr("understudy.layouts.BLOCK", 2)
+    chance = np.random.default_rng(3)
+    rows = {"matte": chance.integers(0, 255, (5, 80, 80), np.uint8), "part": np.zeros((5, 160, 160), np.uint8)}
+    rows |= {"uv": chance.integers(0, 9, (5, 160, 160, 2), np.uint8), "valid": np.array([1, 0, 1, 1, 0], bool)}
+    with create(tmp_path / "one.h5", "surface", "test") as writer:
+        writer.extend(**rows)
+    with create(tmp_path / "none.h5", "surface", "test") as writer:
+        writer.extend(**{name: values[:0] for name, values in rows.items()})
+    with create(tmp_path / "three.h5", "surface", "test") as writer:
+        for name in ("one", "none", "one"):
+            with open_file(tmp_path / f"{name}.h5", "surface") as file:
+                writer.copy(file, file)
+    with open_file(tmp_path / "three.h5", "surface") as file, open_file(tmp_path / "one.h5", "surface") as one:
+        for name, values in rows.items():
+            np.testing.assert_array_equal(file[name][:], np.concatenate([values, values]))
+            assert file[name].compression == one[name].compression
+        assert file["uv"].chunks == one["uv"].chunks == (1, 160, 160, 2)
+
+
 def test_settings_stand_in_the_file(tmp_path):
     settings = flow_settings(quality="fine", strides=(1, 3), slack_px=0.5)
     with create(tmp_path / "flow.h5", "flow", producer="test 1", settings=settings) as file:

@@ -20,7 +20,12 @@ IN_FRONT = {
     "synthetic": ["body", "video", "semantics", "flow"],
     "doctor": [],
 }
-HALL_MAY_IMPORT = {"layouts": {"numpy", "h5py"}, "validation": {"jsonschema", "yaml"}, "weights": {"yaml"}}
+HALL_MAY_IMPORT = {
+    "layouts": {"numpy", "h5py"},
+    "joining": {"h5py"},
+    "validation": {"jsonschema", "yaml"},
+    "weights": {"yaml"},
+}
 
 
 def imported(file: Path) -> set[str]:

@@ -12,6 +12,7 @@ from understudy.validation import complete, load_schema
 RAFT = {"weights": "", "sha256": "", "device": "cpu"}
 SECTIONS = {
     "decode": hall.DecodeSettings,
+    "segments": hall.SegmentsSettings,
     "pose": hall.PoseSettings,
     "surface": hall.SurfaceSettings,
     "flow": hall.FlowSettings,

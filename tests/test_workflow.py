@@ -157,6 +157,40 @@ def test_another_person_is_followed_without_the_estimator(project, changed_confi
     assert set(plan("1", "person")) == {"locate_person", "decode_clip", "find_people", "draw_people", "estimate_pose"}
 
 
+def test_a_long_clip_is_split_joined_and_split_anew(project, tmp_path):
+    """Two seconds in three segments, one second whole. The join says what was asked, so a change reruns all of it."""
+    folder = shutil.copytree(project, tmp_path / "project", symlinks=True)
+
+    def config(**sections):
+        settings = yaml.safe_load((folder / "config" / "smoke.yaml").read_text()) | {"segments": {"seconds": 0.7}}
+        (folder / "config" / "split.yaml").write_text(yaml.safe_dump(settings | sections))
+        return "config/split.yaml"
+
+    def jobs(*words, **sections):
+        text = snakemake(folder, "--dry-run", *words, config=config(**sections))
+        return dict(re.findall(r"^(\w+) +(\d+)$", text, re.MULTILINE))
+
+    flow, surface = "results/clips/ada/flow.h5", "results/clips/ada/surface.h5"
+    assert "Nothing to be done" in snakemake(folder, "--dry-run", "results/clips/ben/surface.h5", config=config())
+    with open_file(folder / flow, "flow") as file:
+        whole = {name: data[:] for name, data in file["stride_1"].items()}
+    snakemake(folder, flow, config=config())
+    with open_file(folder / flow, "flow") as file:
+        assert all((file["stride_1"][name][:] == data).all() for name, data in whole.items())
+    assert not list((folder / "results/clips/ada").glob("segments/*")), "segments that are joined go"
+    assert not jobs(flow)
+    finer = jobs(flow, flow={"strides": [1], "quality": "fine"})
+    assert finer == {"estimate_flow_segment": "3", "estimate_flow": "1", "total": "4"}
+    halves = jobs(flow, segments={"seconds": 1})
+    assert halves == {"estimate_flow_segment": "2", "estimate_flow": "1", "total": "3"}
+    (folder / flow).unlink()
+    assert jobs(flow) == {"estimate_flow_segment": "3", "estimate_flow": "1", "total": "4"}
+    drawn = {"fit_surface": "1", "estimate_surface_segment": "3", "estimate_surface": "1"}
+    assert jobs(surface) == drawn | {"total": "5"}, "MediaPipe's blocks are longer than the clip"
+    found = {"find_people_segment": "3", "find_people": "1", "estimate_pose": "1"}
+    assert jobs(surface, pose={"backend": "truth"}) == found | drawn | {"total": "10"}
+
+
 def test_reordered_keys_and_touched_code_rerun_nothing(project, changed_config):
     def change(settings):
         settings["training"]["stages"] = [dict(reversed(row.items())) for row in settings["training"]["stages"]]

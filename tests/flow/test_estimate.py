@@ -5,8 +5,9 @@ import numpy as np
 import pytest
 
 from defaults import flow_settings
-from understudy.flow.estimate import UNITS_PER_PX, estimate_flow, pack
+from understudy.flow.estimate import UNITS_PER_PX, estimate_flow, estimate_flow_segment, pack
 from understudy.layouts import open_file
+from understudy.segments import Segment
 
 SETTINGS = flow_settings(quality="medium", strides=(1, 3), slack_px=0.7)
 STEP = 2  # px to the right per frame
@@ -112,3 +113,18 @@ def test_threads_do_not_change_the_flow(panned, write_frames, tmp_path):
             )
     for one, several in zip(*found, strict=True):
         np.testing.assert_array_equal(one, several)
+
+
+def test_segments_are_joined_to_the_bit(panned, write_frames, tmp_path):
+    """Chains over three frames begin in the segment before; six frames in three segments, and in five."""
+    frames = write_frames(panned)
+    estimate_flow(frames, tmp_path / "whole.h5", SETTINGS)
+    for count in (3, 5):
+        paths = [tmp_path / f"{number}of{count}.h5" for number in range(1, count + 1)]
+        for path in paths:
+            estimate_flow_segment(frames, path, Segment.of(path.stem), SETTINGS)
+        estimate_flow(frames, tmp_path / "joined.h5", SETTINGS, segments=paths)
+        with open_file(tmp_path / "whole.h5", "flow") as whole, open_file(tmp_path / "joined.h5", "flow") as joined:
+            assert dict(whole.attrs) == dict(joined.attrs)
+            for place in (f"stride_{stride}/{name}" for stride in (1, 3) for name in ("backward", "confidence")):
+                np.testing.assert_array_equal(whole[place][:], joined[place][:])

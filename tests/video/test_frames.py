@@ -36,6 +36,21 @@ def test_frames_are_read_one_by_one_in_slices_and_as_a_stream(path):
             frames[7]
 
 
+def test_a_part_is_frames_numbered_anew(path):
+    rgb = np.load(path.with_name("rgb.npy"))
+    with Frames(path) as frames:
+        part = frames.part(2, 6)
+        assert (len(part), part.first, part.rate) == (4, 2, frames.rate)
+        assert all(np.array_equal(a, b) for a, b in zip(part, rgb[2:6], strict=True))
+        assert np.array_equal(part[-1], rgb[5]) and np.array_equal(part[1:3], rgb[3:5])
+        assert len(part[3:9]) == 1 and len(part[3:2]) == 0
+        assert np.array_equal(part.part(1, 2)[0], rgb[3]), "a part of a part"
+        with pytest.raises(IndexError):
+            part[4]
+        with pytest.raises(IndexError):
+            frames.part(2, 8)
+
+
 def test_rate_and_source_are_plain_values(path):
     with Frames(path) as frames:
         assert frames.rate == Fraction(30000, 1001)

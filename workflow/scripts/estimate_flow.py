@@ -17,4 +17,5 @@ with job_log(snakemake.log[0]), own_gpus(snakemake.resources.gpu):
         flow=Path(snakemake.output.flow),
         settings=from_params(FlowSettings, snakemake.params.settings),
         threads=snakemake.threads,
+        segments=snakemake.input.segments,
     )

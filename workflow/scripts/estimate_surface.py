@@ -18,4 +18,6 @@ with job_log(snakemake.log[0]), own_gpus(snakemake.resources.gpu):
         surface=Path(snakemake.output.surface),
         settings=from_params(SurfaceSettings, snakemake.params.settings),
         threads=snakemake.threads,
+        segments=snakemake.input.segments,
+        fit=snakemake.input.fit,
     )

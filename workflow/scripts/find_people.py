@@ -16,4 +16,5 @@ with job_log(snakemake.log[0]), own_gpus(snakemake.resources.gpu):
         frames=Path(snakemake.input.frames),
         people=Path(snakemake.output.people),
         settings=from_params(PoseSettings, snakemake.params.settings),
+        segments=snakemake.input.segments,
     )

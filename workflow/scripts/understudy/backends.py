@@ -1,6 +1,7 @@
 """Backends are files: the name in the configuration is the name of a module that holds a class `Backend`."""
 
 import ast
+from functools import cache
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
@@ -42,6 +43,7 @@ def list_backends(package: str) -> list[str]:
     return sorted(file.stem for file in folder.glob("*.py") if not file.name.startswith("_"))
 
 
+@cache
 def backend_fact(package: str, name: str, fact: str) -> Any:
     """Read a plain value of a class `Backend` from its source, so that nothing it imports need be installed.
 

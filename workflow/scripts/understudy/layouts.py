@@ -6,7 +6,7 @@ Axes: T frames, H rows, W columns, K joints; P and Q are rows and columns of a s
 """
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, is_dataclass
 from pathlib import Path
@@ -21,6 +21,8 @@ from understudy.job import atomic_path
 SCHEMA_VERSION = 1
 CHUNK_CACHE = 2**16  # bytes per dataset; rows are read in order, and HDF5's 1 MiB each would grow with a clip's length
 ADDRESS_CACHE = 2**16  # bytes per file
+CHUNKED = 4096  # values of a row from which on each row is a chunk of its own
+BLOCK = 1024  # rows copied at once where they are not
 COMPRESSION = {"compression": "lzf", "shuffle": True}  # benchmarks/compression.py holds the measurement
 
 
@@ -167,7 +169,7 @@ class Writer:
                 )
             place = f"{group}/{name}" if group else name
             if place not in self.file:
-                chunk = (1, *block.shape[1:]) if block.ndim > 2 and block[0].size > 4096 else True
+                chunk = (1, *block.shape[1:]) if block.ndim > 2 and np.prod(block.shape[1:]) > CHUNKED else True
                 self.file.create_dataset(
                     place,
                     data=block,
@@ -178,7 +180,23 @@ class Writer:
                 continue
             data = self.file[place]
             data.resize(len(data) + len(block), axis=0)
-            data[-len(block) :] = block
+            data[len(data) - len(block) :] = block
+
+    def copy(self, source: h5py.Group, names: Iterable[str], group: str = "") -> None:
+        """Append all rows of datasets of another file; whole chunks go over as they are stored."""
+        for name in names:
+            data = source[name]
+            self.extend(group, **{name: data[:0]})
+            target = self.file[f"{group}/{name}" if group else name]
+            if not _one_row_chunks(data) or (data.chunks, data.compression) != (target.chunks, target.compression):
+                for first in range(0, len(data), BLOCK):
+                    self.extend(group, **{name: data[first : first + BLOCK]})
+                continue
+            start, rest = len(target), (0,) * (data.ndim - 1)
+            target.resize(start + len(data), axis=0)
+            for row in range(len(data)):
+                filters, stored = data.id.read_direct_chunk((row, *rest))
+                target.id.write_direct_chunk((start + row, *rest), stored, filters)
 
     def attributes(self, values: Mapping[str, Any], group: str = "/") -> None:
         """Store numbers, strings and arrays beside the datasets; nested mappings become JSON text."""
@@ -235,6 +253,10 @@ def describe(file: h5py.File) -> dict[str, Any]:
     values = {name: value.item() if isinstance(value, np.generic) else value for name, value in file.attrs.items()}
     values["settings"] = json.loads(values.get("settings", "{}"))
     return values
+
+
+def _one_row_chunks(data: h5py.Dataset) -> bool:
+    return data.chunks == (1, *data.shape[1:]) and data.ndim > 1
 
 
 def _bound_cache(file: h5py.File) -> None:

@@ -9,13 +9,18 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
+from understudy.backends import backend_fact
 from understudy.clips import Clip
 from understudy.errors import ClipTableError, SettingsError
 from understudy.inputs import check_there, for_clip, in_use, input_state, named_files
+from understudy.lengths import video_length_s
+from understudy.segments import segment_names
 from understudy.settings import VERSIONS
 
 # They do not decide what is learnt; but the perceptual file does, and the state's own manifest holds its digest.
 _OUTSIDE_THE_DIGEST = ("gpus", "compile", "save_seconds", "preview_frames", "perceptual", "stages")
+POSE_BACKENDS = "understudy.semantics.pose_backends"
+SURFACE_BACKENDS = "understudy.semantics.surface_backends"
 _POSE_NETWORKS = ("openpose", "openpose_caffe", "rtmw")
 THREADS_PER_GPU, MEMORY_PER_GPU_MB = 8, 16000  # of a training, on the CPU's side
 
@@ -31,6 +36,12 @@ class Project:
     def __init__(self, settings: dict[str, Any], clips: dict[str, Clip]):
         self.settings = settings
         self.clips = clips
+        # By pair, so that a thousand transfers are not gone through for each; the first of two alike counts.
+        self._transfers = {(row["performer"], row["driving"]): row for row in reversed(settings["transfers"])}
+        self._stage_training: dict[str, dict[str, Any]] = {}  # by stage: the same for every performer
+        self._stage_digests: dict[str, str] = {}
+        self._made = {made_video(clip): made for clip, made in settings["synthetic"].items()}
+        self._lengths_s: dict[str, float | None] = {}  # by video
 
     def section(self, name: str) -> dict[str, Any]:
         """Return one section as a plain mapping, keys always in the schema's order."""
@@ -126,6 +137,38 @@ class Project:
     def flow_memory_mb(self) -> int:
         """Return the memory of the machine that a flow job takes, MiB; RAFT compares all pixels, on a CPU too."""
         return MEMORY_PER_GPU_MB if self.settings["flow"]["backend"] == "raft" else 4000
+
+    def pose_segments(self, clip: str) -> list[str]:
+        """Name the segments in which a clip's people are found; none where it stays whole.
+
+        A backend that remembers takes no shorter ones than the blocks it begins anew in.
+        """
+        wanted_s = self.settings["segments"]["seconds"]
+        block_s = backend_fact(POSE_BACKENDS, self.settings["pose"]["backend"], "block_s")
+        return segment_names(self.length_s(clip), max(wanted_s, block_s) if wanted_s else 0.0)
+
+    def segments(self, clip: str) -> list[str]:
+        """Name the segments in which a clip's surface and flow are estimated; none where it stays whole."""
+        return segment_names(self.length_s(clip), self.settings["segments"]["seconds"])
+
+    def length_s(self, clip: str) -> float | None:
+        """Return about how long a clip is, seconds; None where neither its row nor its video's header says it."""
+        row = self._clip(clip)
+        ends = [end for end in (row.end_s, self._video_length_s(row.video)) if end]
+        return max(0.0, min(ends) - row.start_s) if ends else None
+
+    def _video_length_s(self, video: str) -> float | None:
+        made = self._made.get(video)
+        if made is not None:
+            return made["duration_s"]
+        if video not in self._lengths_s:
+            self._lengths_s[video] = video_length_s(video)
+        return self._lengths_s[video]
+
+    def fits_surface(self, clip: str) -> bool:
+        """Whether a split clip's surfaces stand on something that is fitted to all of it."""
+        backend = self.settings["surface"]["backend"]
+        return bool(self.segments(clip)) and backend_fact(SURFACE_BACKENDS, backend, "fits_clip")
 
     def people_pose(self, clip: str) -> dict[str, Any]:
         """Return what of the pose section decides who is found in a clip; several where one of them is chosen."""
@@ -233,6 +276,11 @@ class Project:
 
     def stage_training(self, stage: str) -> dict[str, Any]:
         """Return the training section with this stage's row only, so that other rows never retrain it."""
+        if stage not in self._stage_training:
+            self._stage_training[stage] = self._training_of(stage)
+        return self._stage_training[stage]
+
+    def _training_of(self, stage: str) -> dict[str, Any]:
         training = self.section("training")
         training["stages"] = [deepcopy(self.stages()[self._stage_place(stage)])]
         training["perceptual"] = self._perceptual_in_use()
@@ -275,6 +323,11 @@ class Project:
 
     def stage_digest(self, stage: str) -> str:
         """Digest every setting that decides a stage's result: its row, those before it, and the rooms behind them."""
+        if stage not in self._stage_digests:
+            self._stage_digests[stage] = self._digest_of(stage)
+        return self._stage_digests[stage]
+
+    def _digest_of(self, stage: str) -> str:
         training = {key: value for key, value in self.settings["training"].items() if key not in _OUTSIDE_THE_DIGEST}
         rooms = ("video", "semantics", "flow", "dataset", "model", "training")
         sections = ("decode", "pose", "surface", "flow", "camera", "dataset", "model")
@@ -291,7 +344,7 @@ class Project:
         check_there(Path(path), path, "offline", self.settings["offline"])
 
     def _named_files(self, section: str, clip: str) -> list[Path]:
-        return named_files(section, self.section(section), clip, self.settings["offline"])
+        return named_files(section, self.settings[section], clip, self.settings["offline"])
 
     def _named(self, clip: str) -> str:
         """Return the name a clip has in the clip table; its whole picture has none of its own."""
@@ -307,16 +360,19 @@ class Project:
         return self.clips[clip]
 
     def _transfer(self, performer: str, driving: str) -> dict[str, Any]:
-        for row in self.settings["transfers"]:
-            if (row["performer"], row["driving"]) == (performer, driving):
-                return row
-        return {"truth": "", "retarget": ""}  # a film asked for by its path only
+        by_path_only = {"truth": "", "retarget": ""}
+        return self._transfers.get((performer, driving), by_path_only)
 
     def _stage_place(self, stage: str) -> int:
         names = [row["name"] for row in self.stages()]
         if stage not in names:
             raise SettingsError(f"No stage '{stage}' under training.stages; it has {listed(names)}.")
         return names.index(stage)
+
+
+def made_video(clip: str) -> str:
+    """Return where a synthetic clip's video is made."""
+    return f"results/clips/{clip}/synthetic.mp4"
 
 
 def nearest(wrong: Any, known: Iterable[Any]) -> str:

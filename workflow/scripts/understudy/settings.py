@@ -54,6 +54,11 @@ class DecodeSettings:
 
 
 @dataclass(frozen=True)
+class SegmentsSettings:
+    seconds: float
+
+
+@dataclass(frozen=True)
 class OpenposeSettings:
     module_folder: str
     model_folder: str

@@ -16,15 +16,15 @@ import yaml
 from understudy.backends import backend_fact, list_backends
 from understudy.clips import read_clips
 from understudy.errors import BackendError, ClipTableError, SettingsError
-from understudy.project import Project, listed, nearest
+from understudy.project import POSE_BACKENDS, SURFACE_BACKENDS, Project, listed, made_video, nearest
 from understudy.stages import grown_stages
 from understudy.weights import weights_at
 
 BACKEND_FOLDERS = {
     "decode": "understudy.video.backends",
     "film": "understudy.video.film_backends",
-    "pose": "understudy.semantics.pose_backends",
-    "surface": "understudy.semantics.surface_backends",
+    "pose": POSE_BACKENDS,
+    "surface": SURFACE_BACKENDS,
     "flow": "understudy.flow.backends",
 }
 _LOSSES_OF_ANY_FRAME = ("picture", "gradient", "matte", "flow", "flow_warp", "registration", "perceptual")
@@ -168,7 +168,7 @@ def _check_names(project: Project) -> None:
             raise SettingsError(f"transfers names {pair[0]} performing {pair[1]} twice; remove one.")
         seen.add(pair)
     for clip in project.settings["synthetic"]:
-        made = f"results/clips/{clip}/synthetic.mp4"
+        made = made_video(clip)
         if project.source_video(clip) != made:
             raise ClipTableError(
                 f"The clip '{clip}' stands under `synthetic`, but its video in the clip table is "

@@ -3,7 +3,7 @@
 import logging
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from pathlib import Path
 from queue import SimpleQueue
@@ -15,6 +15,8 @@ from understudy.backends import load_backend
 from understudy.flow.agreement import agreement_mask, inside, sample
 from understudy.flow.backends._contract import FlowBackend
 from understudy.job import in_threads
+from understudy.joining import open_segments
+from understudy.segments import Segment
 from understudy.settings import VERSIONS, FlowSettings
 from understudy.video.frames import Frames
 
@@ -27,7 +29,9 @@ PROGRESS_S = 10.0
 Link = tuple[np.ndarray, np.ndarray]  # backward flow (H, W, 2) float32 px, agreement (H, W) bool
 
 
-def estimate_flow(frames: Path, flow: Path, settings: FlowSettings, threads: int = 1) -> None:
+def estimate_flow(
+    frames: Path, flow: Path, settings: FlowSettings, threads: int = 1, segments: Sequence[str] = ()
+) -> None:
     """Write flow.h5: for each stride the flow from frame t back to t - stride, and where it can be trusted.
 
     Neighbouring frames are searched in both directions, once per pair. Longer strides are chained from those
@@ -39,13 +43,41 @@ def estimate_flow(frames: Path, flow: Path, settings: FlowSettings, threads: int
         flow: flow.h5 to write, one group per stride; rows before the stride are zero with zero confidence.
         settings: backend, quality, strides and slack.
         threads: pairs of frames searched at once; the flow does not depend on it.
+        segments: flow.h5 of each of the clip's segments, where it is split; they are joined, to the bit as unsplit.
     """
+    with Frames(frames) as clip:
+        if not segments:
+            _write_flow(clip, 0, len(clip), flow, settings, threads)
+            return
+        counted = f"stride_{settings.strides[0]}/backward"
+        with (
+            open_segments(segments, "flow", counted, len(clip)) as files,
+            layouts.create(flow, "flow", files[0].attrs["producer"], settings) as writer,
+        ):
+            for file in files:
+                for name, group in file.items():
+                    writer.copy(group, group, name)
+        logger.info("%s: flow of %d frames joined from %d segments", frames, len(clip), len(files))
+
+
+def estimate_flow_segment(frames: Path, flow: Path, segment: Segment, settings: FlowSettings, threads: int = 1) -> None:
+    """Write the flow of a segment of a clip; the arguments are those of `estimate_flow`."""
+    with Frames(frames) as clip:
+        _write_flow(clip, *segment.span(len(clip)), flow, settings, threads)
+
+
+def _write_flow(clip: Frames, first: int, last: int, flow: Path, settings: FlowSettings, threads: int) -> None:
+    """Write the flow of the frames from `first` to the one before `last`; chains begin in the frames before them."""
     search = _Search(settings, threads)
     producer = f"flow {VERSIONS['flow']}, {search.producer}"
-    with Frames(frames) as clip, layouts.create(flow, "flow", producer, settings) as writer:
+    before = max(0, first - max(settings.strides))
+    part = clip.part(before, last)
+    with layouts.create(flow, "flow", producer, settings) as writer:
         started = reported = time.monotonic()
-        trusted = 0.0
-        for index, steps in enumerate(_steps(clip, search, max(settings.strides), threads)):
+        trusted, count = 0.0, last - first
+        for index, steps in enumerate(_steps(part, search, max(settings.strides), threads), before - first):
+            if index < 0:
+                continue
             chained = _chain(steps, clip.height, clip.width)
             for stride in settings.strides:
                 vectors, agrees = chained[stride] if stride < len(chained) else chained[0]
@@ -55,11 +87,11 @@ def estimate_flow(frames: Path, flow: Path, settings: FlowSettings, threads: int
             if time.monotonic() - reported > PROGRESS_S:
                 reported = time.monotonic()
                 rate = (index + 1) / (reported - started)
-                logger.info("%s: frame %d of %d, %.1f frames/s", frames, index + 1, len(clip), rate)
-        seconds, count = time.monotonic() - started, len(clip)
+                logger.info("%s: frame %d of %d, %.1f frames/s", clip.path, index + 1, count, rate)
+        seconds = time.monotonic() - started
         logger.info(
             "%s: flow of %d frames at strides %s in %.1f s (%.1f frames/s), %.0f %% trusted from frame to frame",
-            *(frames, count, list(settings.strides), seconds, count / seconds, 100 * trusted / max(count - 1, 1)),
+            *(clip.path, count, list(settings.strides), seconds, count / seconds, 100 * trusted / max(count - 1, 1)),
         )
 
 

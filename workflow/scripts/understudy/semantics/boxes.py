@@ -14,7 +14,7 @@ def person_boxes(body: np.ndarray, face: np.ndarray, hands: np.ndarray) -> np.nd
     Returns:
         (T, 4) float32, left, top, right, bottom px; zeros where no joint is present.
     """
-    return joint_boxes(np.concatenate([body, face, hands.reshape(len(hands), -1, 3)], 1))
+    return joint_boxes(np.concatenate([body, face, hands.reshape(len(hands), 42, 3)], 1))
 
 
 def joint_boxes(joints: np.ndarray) -> np.ndarray:

@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,9 +12,11 @@ import numpy as np
 
 from understudy.backends import load_backend
 from understudy.errors import BackendError, FootageError
+from understudy.joining import open_segments
 from understudy.layouts import Writer, create, describe, open_file
+from understudy.segments import Segment
 from understudy.semantics.boxes import person_boxes
-from understudy.semantics.looks import person_look
+from understudy.semantics.looks import BINS, REGIONS, person_look
 from understudy.semantics.pose_backends._contract import FramePose, PoseBackend
 from understudy.semantics.tracks import find_tracks
 from understudy.settings import VERSIONS, PoseSettings
@@ -32,6 +34,8 @@ SHAPES = {
     "hands": (2, 21, 3),
     "hands_z": (2, 21),
 }
+LOOK = (REGIONS, BINS)
+WHOLE = Segment(1, 1)
 
 
 @dataclass(frozen=True)
@@ -68,70 +72,134 @@ def open_people(path: Path) -> Iterator[People]:
         yield People(Path(path), file, frame, file["track"][:], len(count), exact, backend, most)
 
 
-def find_people(frames: Path, people: Path, settings: PoseSettings) -> None:
+def find_people(frames: Path, people: Path, settings: PoseSettings, segments: Sequence[str] = ()) -> None:
     """Estimate the poses of everyone in every frame of a clip, join them to tracks and write people.h5.
 
     Args:
         frames: frames.h5 of the clip.
         people: the people.h5 to write.
         settings: which backend, and how many people it looks for.
+        segments: people.h5 of each of the clip's segments, where it is split; they are joined, and who is who is found
+            out over the whole clip.
 
     Raises:
         FootageError: nobody is found in any frame.
         BackendError: the backend gave something else than its contract says.
     """
+    with Frames(frames) as clip:
+        if not segments:
+            _write_people(clip, WHOLE, people, settings)
+            return
+        with (
+            open_segments(segments, "people", "count", len(clip)) as files,
+            create(people, "people", files[0].attrs["producer"], settings) as writer,
+        ):
+            for file in files:
+                writer.copy(file, [name for name in file if name != "track"])
+            track = _tracks(writer, clip)
+            writer.extend(track=track)
+            writer.attributes({name: files[0].attrs[name] for name in ("exact", "backend")})
+        logger.info("%d frames of %d segments: %d poses, %d tracks", len(clip), len(files), len(track), track.max())
+
+
+def find_people_segment(frames: Path, people: Path, segment: Segment, settings: PoseSettings) -> None:
+    """Estimate the poses of everyone in every frame of a segment of a clip; who is who stays open (track 0).
+
+    Segments are whole blocks of a backend with a memory: it begins anew in each block, in every clip.
+    """
+    with Frames(frames) as clip:
+        _write_people(clip, segment, people, settings)
+
+
+def _write_people(clip: Frames, segment: Segment, people: Path, settings: PoseSettings) -> None:
+    """Write people.h5 of a segment, which may be the whole clip."""
     backend: PoseBackend = load_backend(BACKENDS, settings.backend)(settings)
     producer = f"semantics {VERSIONS['semantics']}, {backend.name} {backend.version}"
     started = time.monotonic()
-    with Frames(frames) as clip, create(people, "people", producer, settings) as writer:
-        rows, looks, count = _read_backend(backend, clip, writer)
-        if not count.any():
-            raise FootageError(
-                f"Nobody is found in any of the {len(clip)} frames of {frames}; look whether a person is seen there, "
-                f"at least a third of the picture high, and correct start_s, end_s or crop in the clip table."
-            )
-        frame = np.repeat(np.arange(len(count)), count)
-        track = find_tracks(frame, rows["body"], looks, float(clip.rate))
+    with create(people, "people", producer, settings) as writer:
+        rows, looks, count = _read_backend(backend, clip, segment, writer)
         boxes = person_boxes(rows["body"], rows["face"], rows["hands"])
         kept = {name: values for name, values in rows.items() if backend.has_depth or not name.endswith("_z")}
-        writer.extend(**kept, look=looks, track=track, person_box=boxes, count=count.astype(np.int32))
+        writer.extend(**kept, look=looks, person_box=boxes, count=count.astype(np.int32))
+        track = _tracks(writer, clip) if segment == WHOLE else np.zeros(len(looks), np.int32)
+        writer.extend(track=track)
         writer.attributes({"exact": backend.exact, "backend": f"{backend.name} {backend.version}"})
     seconds = time.monotonic() - started
     logger.info(
         "%d frames in %.1f s (%.1f a second): %d poses of at most %d people in a frame, %d tracks",
-        *(len(count), seconds, len(count) / seconds, len(track), count.max(), track.max()),
+        *(len(count), seconds, len(count) / seconds, len(track), count.max(initial=0), track.max(initial=0)),
     )
 
 
+def _tracks(writer: Writer, clip: Frames) -> np.ndarray:
+    """Find out who is who over a whole clip whose other datasets are written: (N,) int32, number of each row's track.
+
+    Raises:
+        FootageError: nobody is found in any frame.
+    """
+    file = writer.file
+    count = file["count"][:]
+    if not count.any():
+        raise FootageError(
+            f"Nobody is found in any of the {len(clip)} frames of {clip.path}; look whether a person is seen there, "
+            f"at least a third of the picture high, and correct start_s, end_s or crop in the clip table."
+        )
+    return find_tracks(np.repeat(np.arange(len(count)), count), file["body"][:], file["look"][:], float(clip.rate))
+
+
 def _read_backend(
-    backend: PoseBackend, frames: Frames, writer: Writer
+    backend: PoseBackend, clip: Frames, segment: Segment, writer: Writer
 ) -> tuple[dict[str, np.ndarray], np.ndarray, np.ndarray]:
-    """Run a backend over a clip; mattes go to the file one by one.
+    """Run a backend over a segment of a clip; mattes go to the file one by one.
 
     Returns:
         One array per name of `SHAPES`, a row per person and frame; looks (N, 2, bins); people in each frame (T,).
     """
     rows: dict[str, list[np.ndarray]] = {name: [] for name in SHAPES}
     looks, count = [], []
-    progress = Progress(f"people in {frames.path}", len(frames))
-    for number, poses in enumerate(backend(frames)):
-        picture = frames[number] if len(poses) else None
-        for pose in poses:
-            for name, row in _checked(pose, backend, number).items():
-                rows[name].append(row)
-            looks.append(person_look(picture, pose.body))
-            if backend.has_matte:
-                writer.append(matte=pose.matte)
-        count.append(len(poses))
-        progress.step()
-    if len(count) != len(frames):
+    blocks = _blocks(backend, clip, segment)
+    progress = Progress(f"people in {clip.path}", sum(last - first for first, last in blocks))
+    for first, last in blocks:
+        for number, poses in _block_poses(backend, clip, first, last):
+            picture = clip[number] if len(poses) else None
+            for pose in poses:
+                for name, row in _checked(pose, backend, number).items():
+                    rows[name].append(row)
+                looks.append(person_look(picture, pose.body))
+                if backend.has_matte:
+                    writer.append(matte=pose.matte)
+            count.append(len(poses))
+            progress.step()
+    stacked = {
+        name: np.stack(values) if values else np.zeros((0, *SHAPES[name]), np.float32) for name, values in rows.items()
+    }
+    nobody = np.zeros((0, *LOOK), np.float32)
+    return stacked, np.stack(looks) if looks else nobody, np.array(count)
+
+
+def _blocks(backend: PoseBackend, clip: Frames, segment: Segment) -> list[tuple[int, int]]:
+    """List the first frame of each block of a segment and the one past its last; without a memory it is one block."""
+    if not backend.memory_frames:
+        return [segment.span(len(clip))]
+    count = max(1, round(len(clip) / float(clip.rate) / backend.block_s))
+    return [Segment(block + 1, count).span(len(clip)) for block in segment.blocks(count)]
+
+
+def _block_poses(
+    backend: PoseBackend, clip: Frames, first: int, last: int
+) -> Iterator[tuple[int, Sequence[FramePose]]]:
+    """Yield the number and the poses of each frame of a block; the backend sees frames before them to remember."""
+    before = max(0, first - backend.memory_frames)
+    found = 0
+    for poses in backend(clip.part(before, last)):
+        if before + found >= first:
+            yield before + found, poses
+        found += 1
+    if before + found != last:
         raise BackendError(
-            f"The pose backend '{backend.name}' gave poses of {len(count)} frames for {len(frames)}; mend it: a frame "
+            f"The pose backend '{backend.name}' gave poses of {found} frames for {last - before}; mend it: a frame "
             f"without a person is an empty sequence."
         )
-    if not any(count):
-        return {}, np.zeros(0), np.array(count)
-    return {name: np.stack(values) for name, values in rows.items()}, np.stack(looks), np.array(count)
 
 
 def _checked(pose: FramePose, backend: PoseBackend, number: int) -> dict[str, np.ndarray]:

@@ -101,12 +101,13 @@ def _write_mattes(people: People, row: np.ndarray, frames: Frames, writer: Write
     if "matte" not in people.file:
         return False
     nothing = np.zeros((frames.height, frames.width), np.uint8)
-    body = people.file["body"][:]
+    body, starts = people.file["body"][:], np.searchsorted(people.frame, np.arange(len(row) + 1))
     for frame, mine in enumerate(row):
         if mine < 0:
             writer.append(matte=nothing)
             continue
-        others = np.flatnonzero((people.frame == frame) & (people.track > 0) & (np.arange(len(body)) != mine))
+        here = np.arange(starts[frame], starts[frame + 1])
+        others = here[(people.track[here] > 0) & (here != mine)]
         writer.append(matte=keep_own(people.file["matte"][mine], body[mine], body[others]))
     return True
 

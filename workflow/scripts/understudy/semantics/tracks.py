@@ -74,8 +74,8 @@ def find_tracks(frame: np.ndarray, body: np.ndarray, look: np.ndarray, rate: flo
     going: list[_Track] = []
     done: list[_Track] = []
     longest = round(LONGEST_GAP_S * rate)
-    for now in np.unique(frame):
-        rows = np.flatnonzero(frame == now)
+    numbers, starts = np.unique(frame, return_index=True)
+    for now, rows in zip(numbers, np.split(np.arange(len(frame)), starts[1:]), strict=True):
         done += [track for track in going if now - track.last > longest + 1]
         going = [track for track in going if now - track.last <= longest + 1]
         learn = ~_crowded(boxes[rows])

@@ -77,5 +77,6 @@ def _source_rows(frames: Frames, source_rate: Fraction, rows: int) -> np.ndarray
     """Row of the source on display in each frame: (T,) int; the choice of `video.timing.at_constant_rate`."""
     offset = 1 / (2 * max(frames.rate, source_rate))
     start = frames.attrs["start_s"]
-    shown = [int((start + tick / frames.rate + offset) * source_rate) for tick in range(len(frames))]
+    ticks = range(frames.first, frames.first + len(frames))
+    shown = [int((start + tick / frames.rate + offset) * source_rate) for tick in ticks]
     return np.minimum(shown, rows - 1)

@@ -1,5 +1,6 @@
 """Reading frames.h5: the frames of one clip, one by one, with their rate and their place in the source."""
 
+import copy
 import json
 from collections.abc import Iterator
 from fractions import Fraction
@@ -12,9 +13,10 @@ from understudy import layouts
 
 
 class Frames:
-    """The frames of one clip; a context manager that reads one frame at a time.
+    """The frames of one clip, or a part of them; a context manager that reads one frame at a time.
 
     Attributes:
+        first: place of frame 0 in the file; 0 unless it is a part.
         height, width: size of each frame, pixels.
         rate: frames a second, exact.
         source: the video the frames came from, as it was named when it was decoded.
@@ -26,6 +28,7 @@ class Frames:
         self._opened = layouts.open_file(self.path, "frames")
         self._file = self._opened.__enter__()
         self._rgb = self._file["rgb"]
+        self.first = 0
         self._length, self.height, self.width, _ = self._rgb.shape
         self.attrs: dict[str, Any] = layouts.describe(self._file)
         self.rate = Fraction(self.attrs["rate_numerator"], self.attrs["rate_denominator"])
@@ -41,20 +44,29 @@ class Frames:
         """Close the file; a second call does nothing."""
         self._opened.__exit__(None, None, None)
 
+    def part(self, first: int, last: int) -> "Frames":
+        """Return the frames from `first` to the one before `last`, numbered from 0; they close with this one's file."""
+        if not 0 <= first <= last <= self._length:
+            raise IndexError(f"frames {first} to {last} of {self._length} in {self.path}")
+        part = copy.copy(self)
+        part.first, part._length = self.first + first, last - first
+        return part
+
     def __len__(self) -> int:
         return self._length
 
     def __getitem__(self, index: int | slice) -> np.ndarray:
         """Read one frame (H, W, 3), or several (N, H, W, 3) for a slice; uint8 RGB."""
         if isinstance(index, slice):
-            return self._rgb[index]
+            start, stop, step = index.indices(self._length)
+            return self._rgb[self.first + start : self.first + stop : step]
         if not -self._length <= index < self._length:
             raise IndexError(f"frame {index} of {self._length} in {self.path}")
-        return self._rgb[index % self._length]
+        return self._rgb[self.first + index % self._length]
 
     def __iter__(self) -> Iterator[np.ndarray]:
         """Read the frames in order, (H, W, 3) uint8 RGB, one in memory at a time."""
-        for index in range(self._length):
+        for index in range(self.first, self.first + self._length):
             yield self._rgb[index]
 
     def to_frame(self, points: np.ndarray) -> np.ndarray:

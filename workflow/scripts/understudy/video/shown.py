@@ -58,13 +58,14 @@ def shown_pictures(frames: Frames) -> Shown:
             pictures += 1
 
     rest = counted()
-    chosen = islice(at_constant_rate(rest, frames.rate, source.rate, start_s, None), len(frames))
+    every = at_constant_rate(rest, frames.rate, source.rate, start_s, None)
+    chosen = islice(every, frames.first, frames.first + len(frames))
     numbers = [one.number for one in chosen]
     for _ in rest:
         pass
     if len(numbers) < len(frames):
         raise VideoError(
-            f"{frames.path} holds {len(frames)} frames, but its video {frames.source} has pictures for only "
-            f"{len(numbers)}; it was replaced: delete {frames.path} and run again."
+            f"{frames.path} holds {frames.first + len(frames)} frames, but its video {frames.source} has pictures for "
+            f"only {frames.first + len(numbers)}; it was replaced: delete {frames.path} and run again."
         )
     return Shown(np.array(numbers), pictures, source.height, source.width)

@@ -50,6 +50,8 @@ class PoseBackend(Protocol):
     has_depth: bool
     has_matte: bool  # then every pose carries one
     exact: bool  # then nothing is smoothed, bridged or registered
+    memory_frames: int  # frames it has to see before those that count; 0 where it looks at each frame by itself
+    block_s: float  # one with a memory begins anew so often, seconds, in every clip; then segments change nothing
 
     def __init__(self, settings: PoseSettings): ...
 

@@ -124,9 +124,12 @@ class People:
     def close(self) -> None:
         self.closing.close()
 
-    def follow(self, pictures: Iterable[np.ndarray]) -> Iterator[tuple[FramePose, ...]]:
-        """Yield the poses of each picture (H, W, 3) uint8 RGB; new people are looked for now and then."""
-        for number, picture in enumerate(pictures):
+    def follow(self, pictures: Iterable[np.ndarray], first: int = 0) -> Iterator[tuple[FramePose, ...]]:
+        """Yield the poses of each picture (H, W, 3) uint8 RGB; new people are looked for now and then.
+
+        `first` is the number of the first picture in its clip, so that segments of it look in the same frames.
+        """
+        for number, picture in enumerate(pictures, first):
             yield self._next(picture, look=number % FIND_EVERY == 0)
 
     def look(self, picture: np.ndarray) -> tuple[FramePose, ...]:

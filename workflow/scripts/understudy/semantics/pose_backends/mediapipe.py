@@ -75,6 +75,8 @@ class Backend:
     has_depth = True
     has_matte = True
     exact = False
+    memory_frames = 250  # after so many it hardly matters where the graph began (docs/scale.md)
+    block_s = 600.0
 
     def __init__(self, settings: PoseSettings):
         self.min_score, self.people = settings.min_score, settings.people
@@ -83,7 +85,7 @@ class Backend:
     def __call__(self, frames: Frames) -> Iterator[Sequence[FramePose]]:
         if self.people > 1:
             with closing(self._open_people()) as people:
-                yield from people.follow(frames)
+                yield from people.follow(frames, frames.first)
             return
         with _open_holistic(static=False) as holistic:
             # One thread, so that reading and writing frames goes on while the graph runs.

@@ -26,6 +26,8 @@ class Backend:
     has_depth = False
     has_matte = False
     exact = False
+    memory_frames = 0
+    block_s = 0.0
 
     def __init__(self, settings: PoseSettings):
         self.settings, self.min_score = settings.openpose_caffe, settings.min_score

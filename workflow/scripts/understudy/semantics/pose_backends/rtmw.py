@@ -23,6 +23,8 @@ class Backend:
     has_depth = False
     has_matte = False
     exact = False
+    memory_frames = 0
+    block_s = 0.0
 
     def __init__(self, settings: PoseSettings):
         own, self.min_score = settings.rtmw, settings.min_score

@@ -19,6 +19,8 @@ class Backend:
     has_depth = True
     has_matte = True
     exact = True
+    memory_frames = 0
+    block_s = 0.0
 
     def __init__(self, settings: PoseSettings):
         self.settings = settings

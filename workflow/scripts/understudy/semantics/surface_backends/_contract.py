@@ -1,6 +1,6 @@
 """What every surface backend gives: part index, U, V and matte of every frame, in order."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -9,6 +9,39 @@ import numpy as np
 
 from understudy.settings import SurfaceSettings
 from understudy.video.frames import Frames
+
+
+class PoseRows:
+    """The datasets of a pose.h5, rows of some of its frames only; read when asked for."""
+
+    def __init__(self, file: h5py.File, first: int, last: int):
+        self.filename: str = file.filename
+        self._file, self._first, self._last = file, first, last
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._file
+
+    def __getitem__(self, name: str) -> "_Rows":
+        return _Rows(self._file[name], self._first, self._last)
+
+    def get(self, name: str) -> "_Rows | None":
+        return _Rows(self._file[name], self._first, self._last) if name in self._file else None
+
+
+class _Rows:
+    """Some rows of one dataset, numbered from 0."""
+
+    def __init__(self, data: h5py.Dataset, first: int, last: int):
+        self._data, self._first, self._length = data, first, last - first
+
+    def __len__(self) -> int:
+        return self._length
+
+    def __getitem__(self, index: int | slice) -> np.ndarray:
+        if isinstance(index, slice):
+            start, stop, step = index.indices(self._length)
+            return self._data[self._first + start : self._first + stop : step]
+        return self._data[self._first + int(index)]
 
 
 @dataclass(frozen=True)
@@ -30,17 +63,29 @@ class SurfaceBackend(Protocol):
     version: str
     chart: str  # name of the atlas that U and V belong to
     has_body: bool  # then every frame carries body_part and body_uv
+    fits_clip: bool  # then all frames share what is fitted to the whole clip, by `fit` or taken from another job's
 
     def __init__(self, settings: SurfaceSettings): ...
 
-    def __call__(self, frames: Frames, pose: h5py.File, threads: int = 1) -> Iterator[FrameSurface]:
+    def __call__(self, frames: Frames, pose: PoseRows, threads: int = 1) -> Iterator[FrameSurface]:
         """Yield one surface per frame, in order.
 
         Args:
-            frames: the clip.
-            pose: its opened pose.h5.
+            frames: the clip, or a part of it; then what is fitted to the clip was taken before.
+            pose: the rows of pose.h5 of these frames.
             threads: at most so many at once.
         """
 
     def attributes(self) -> dict[str, Any]:
-        """Return what else surface.h5 keeps about the clip; asked for after the last frame."""
+        """Return what else surface.h5 keeps about the clip, of which `take` makes another one ready for its parts.
+
+        Asked for after the last frame, or after `fit`.
+        """
+
+    # Only of a backend that fits the clip:
+
+    def fit(self, frames: Frames, pose: PoseRows, threads: int = 1) -> None:
+        """Fit what all frames share to the whole clip; calling the backend does so where nobody has."""
+
+    def take(self, attributes: Mapping[str, Any]) -> None:
+        """Take what another one fitted to the whole clip."""

@@ -1,10 +1,9 @@
 """The parametric body, with the person's clothes and hair, fitted to the joints and drawn. Needs no weights."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
 
-import h5py
 import numpy as np
 
 from understudy.body.clothing import fit_relief
@@ -16,7 +15,7 @@ from understudy.errors import FootageError
 from understudy.job import in_threads
 from understudy.semantics.matte import body_matte, cut_and_fill
 from understudy.semantics.registration import figure_at
-from understudy.semantics.surface_backends._contract import FrameSurface
+from understudy.semantics.surface_backends._contract import FrameSurface, PoseRows
 from understudy.settings import SurfaceSettings
 from understudy.video.frames import Frames
 
@@ -28,18 +27,28 @@ class Backend:
     version = "1"
     chart = CHART
     has_body = True
+    fits_clip = True
 
     def __init__(self, settings: SurfaceSettings):
         self.settings = settings
         self.shape: BodyShape | None = None
 
-    def __call__(self, frames: Frames, pose: h5py.File, threads: int = 1) -> Iterator[FrameSurface]:
-        names = ("body", "face", "hands", "body_z", "face_z", "hands_z")
-        rows = {name: pose[name][:] for name in names if name in pose}
-        mattes = _Mattes(pose, frames)
+    def __call__(self, frames: Frames, pose: PoseRows, threads: int = 1) -> Iterator[FrameSurface]:
+        if self.shape is None:
+            self.fit(frames, pose, threads)
+        rows, mattes, valid = _joints(pose), _Mattes(pose, frames), pose["valid"][:]
+        jobs = ((figure_at(rows, index), mattes[index], bool(valid[index])) for index in range(len(frames)))
+        yield from in_threads(self._surface, jobs, threads)
+
+    def fit(self, frames: Frames, pose: PoseRows, threads: int = 1) -> None:
+        """Fit sizes, clothes and hair to the whole clip.
+
+        Raises:
+            FootageError: no frame shows enough of a body.
+        """
         shown = np.flatnonzero(pose["valid"][:])
+        figures, chosen = _Figures(_joints(pose), shown), _Chosen(_Mattes(pose, frames), shown)
         try:
-            figures, chosen = [figure_at(rows, index) for index in shown], _Chosen(mattes, shown)
             shape = fit_shape(figures, chosen)
         except ValueError as unseen:
             raise FootageError(
@@ -48,9 +57,9 @@ class Backend:
         if self.settings.shape == "clothed":
             shape = fit_relief(shape, figures, chosen, mapped=partial(in_threads, threads=threads))
         self.shape = shape
-        valid = pose["valid"][:]
-        jobs = ((figure_at(rows, index), mattes[index], bool(valid[index])) for index in range(len(frames)))
-        yield from in_threads(self._surface, jobs, threads)
+
+    def take(self, attributes: Mapping[str, Any]) -> None:
+        self.shape = BodyShape.from_json(attributes["body"])
 
     def _surface(self, job: tuple[Figure, np.ndarray, bool]) -> FrameSurface:
         figure, matte, valid = job
@@ -68,10 +77,28 @@ class Backend:
         return {"body": self.shape.to_json()}
 
 
+def _joints(pose: PoseRows) -> dict[str, np.ndarray]:
+    names = ("body", "face", "hands", "body_z", "face_z", "hands_z")
+    return {name: pose[name][:] for name in names if name in pose}
+
+
+class _Figures(Sequence):
+    """The figures of chosen frames, made when asked for: a long clip's would fill the memory."""
+
+    def __init__(self, rows: dict[str, np.ndarray], chosen: np.ndarray):
+        self.rows, self.chosen = rows, chosen
+
+    def __len__(self) -> int:
+        return len(self.chosen)
+
+    def __getitem__(self, index: int) -> Figure:
+        return figure_at(self.rows, int(self.chosen[index]))
+
+
 class _Mattes:
     """The mattes of a clip, read when asked for; zeros where pose.h5 has none."""
 
-    def __init__(self, pose: h5py.File, frames: Frames):
+    def __init__(self, pose: PoseRows, frames: Frames):
         self.stored = pose.get("matte")
         self.nothing = np.zeros((frames.height, frames.width), np.uint8)
 

@@ -11,11 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import h5py
 import numpy as np
 
 from understudy.errors import BackendError
-from understudy.semantics.surface_backends._contract import FrameSurface
+from understudy.semantics.surface_backends._contract import FrameSurface, PoseRows
 from understudy.semantics.surface_backends._people import Found, chosen, joined, nothing, placed, quantised
 from understudy.settings import DensePoseSettings, SurfaceSettings
 from understudy.video.frames import Frames
@@ -32,6 +31,7 @@ class Backend:
     name = "densepose"
     chart = "densepose"
     has_body = False
+    fits_clip = False
 
     def __init__(self, settings: SurfaceSettings):
         """Load the network.
@@ -46,7 +46,7 @@ class Backend:
         self._extract = tools.extractor()
         self._predict = _predictor(settings.densepose, tools)
 
-    def __call__(self, frames: Frames, pose: h5py.File, threads: int = 1) -> Iterator[FrameSurface]:
+    def __call__(self, frames: Frames, pose: PoseRows, threads: int = 1) -> Iterator[FrameSurface]:
         self._torch.set_num_threads(threads)
         valid, boxes, mattes = pose["valid"][:], pose["person_box"][:], pose.get("matte")
         for index in range(len(frames)):

@@ -4,12 +4,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Protocol
 
-import h5py
 import numpy as np
 
 from understudy.errors import BackendError
 from understudy.semantics.places import in_frame, to_source
-from understudy.semantics.surface_backends._contract import FrameSurface
+from understudy.semantics.surface_backends._contract import FrameSurface, PoseRows
 from understudy.semantics.surface_backends._dump import Dump
 from understudy.semantics.surface_backends._iuv import IuvFolder, IuvVideo
 from understudy.semantics.surface_backends._numbering import in_order
@@ -37,12 +36,13 @@ class Backend:
     name = "densepose_dump"
     version = "1"
     has_body = False
+    fits_clip = False
 
     def __init__(self, settings: SurfaceSettings):
         self.settings = settings
         self.chart = settings.densepose_dump.chart
 
-    def __call__(self, frames: Frames, pose: h5py.File, threads: int = 1) -> Iterator[FrameSurface]:
+    def __call__(self, frames: Frames, pose: PoseRows, threads: int = 1) -> Iterator[FrameSurface]:
         shown = shown_pictures(frames)
         path = Path(self.settings.densepose_dump.path)
         results = self._open(path, shown)

@@ -3,11 +3,10 @@
 from collections.abc import Iterator
 from typing import Any
 
-import h5py
 import numpy as np
 
 from understudy.errors import BackendError
-from understudy.semantics.surface_backends._contract import FrameSurface
+from understudy.semantics.surface_backends._contract import FrameSurface, PoseRows
 from understudy.settings import SurfaceSettings
 from understudy.video.frames import Frames
 
@@ -18,12 +17,13 @@ class Backend:
     name = "none"
     version = "1"
     chart = "none"
+    fits_clip = False
     has_body = False
 
     def __init__(self, settings: SurfaceSettings):
         self.samples = settings.samples
 
-    def __call__(self, frames: Frames, pose: h5py.File, threads: int = 1) -> Iterator[FrameSurface]:
+    def __call__(self, frames: Frames, pose: PoseRows, threads: int = 1) -> Iterator[FrameSurface]:
         if "matte" not in pose:
             raise BackendError(
                 f"{pose.filename} holds no matte, because its pose backend makes none, and surface.backend 'none' has "

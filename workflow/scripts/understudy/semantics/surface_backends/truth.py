@@ -3,10 +3,8 @@
 from collections.abc import Iterator
 from typing import Any
 
-import h5py
-
 from understudy.body.parts import CHART
-from understudy.semantics.surface_backends._contract import FrameSurface
+from understudy.semantics.surface_backends._contract import FrameSurface, PoseRows
 from understudy.semantics.truth import open_truth
 from understudy.settings import SurfaceSettings
 from understudy.video.frames import Frames
@@ -18,12 +16,13 @@ class Backend:
     name = "truth"
     version = "1"
     chart = CHART
+    fits_clip = False
     has_body = True
 
     def __init__(self, settings: SurfaceSettings):
         self.samples = settings.samples
 
-    def __call__(self, frames: Frames, pose: h5py.File, threads: int = 1) -> Iterator[FrameSurface]:
+    def __call__(self, frames: Frames, pose: PoseRows, threads: int = 1) -> Iterator[FrameSurface]:
         with open_truth(frames) as truth:
             for index in range(len(frames)):
                 part, uv = (truth.map(name, index, self.samples) for name in ("part", "uv"))
