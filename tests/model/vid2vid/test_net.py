@@ -6,7 +6,7 @@ from torch.nn import functional
 
 from planted import LOSSES, MODEL, planted_clip, planted_frame
 from understudy.model.build import grow_generator, load_generator, save_generator, start_generator
-from understudy.model.contract import Past
+from understudy.model.contract import Past, channel_order
 from understudy.model.vid2vid.net import MAP_CHANNELS, PARTS, Vid2Vid, coverage, map_channels
 from understudy.model.vid2vid.scales import Refiner, Trunk
 from understudy.training.step import Moment, Team, train_step
@@ -192,3 +192,10 @@ def test_a_roll_out_learns_and_recurs_at_every_scale():
     moment = Moment(step=0, rate=1e-3, judged=True)
     totals = [train_step(team, clip, LOSSES, moment, chance)["picture"] for _ in range(12)]
     assert min(totals[-3:]) < 0.8 * totals[0]
+
+
+def test_channels_come_first_on_a_cpu_and_last_on_a_gpu():
+    made = generator().to(memory_format=torch.channels_last)
+    assert made.placed(torch.device("cpu")) is made
+    assert all(weight.is_contiguous() for weight in made.parameters())
+    assert channel_order(torch.device("cuda")) == torch.channels_last

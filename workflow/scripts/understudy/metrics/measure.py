@@ -168,7 +168,7 @@ def _start(windows: Path, generator: Generator) -> Generator:
 def _drawn_series(artist: Generator, footage: Footage, surface: str, series: Series) -> Series:
     """Draw every held-out run from its own maps and gather the figures."""
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    artist = artist.to(device)
+    artist = artist.placed(device)
     pictures = (
         picture.transpose(1, 2, 0)
         for run in footage.runs

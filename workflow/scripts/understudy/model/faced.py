@@ -8,7 +8,7 @@ the square's border, so that no seam shows.
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, Self
 
 import torch
 from torch import Tensor, nn
@@ -55,6 +55,11 @@ class Faced(Generator):
         self.settings, self.scales = body.settings, body.scales
         self.height_px, self.width_px = body.height_px, body.width_px
         self.personal = ("body", LAYERS)
+
+    def placed(self, device: torch.device) -> Self:
+        """Move to a device (see `Generator`)."""
+        self.body.placed(device)
+        return self.to(device)
 
     def forward(self, maps: Sequence[SemanticMap], past: Past) -> Composition:
         """Draw frame t, then its face (see `Generator`)."""

@@ -54,7 +54,7 @@ def render_transfer(
     """
     torch.set_num_threads(threads)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    generator = load_generator(weights).to(device)
+    generator = load_generator(weights).placed(device)
     with (
         Frames(driving_frames) as frames,
         DrivingMaps(driving, generator.height_px) as maps,

@@ -303,7 +303,7 @@ def _make_team(job: Job, footage: Footage, state: Mapping[str, Any] | None) -> T
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     perceptual = load_perceptual(job.perceptual) if job.perceptual else None
     generator = blank_generator(job.model, state["shape"]) if state else _make_generator(job, footage)
-    generator = generator.to(device)
+    generator = generator.placed(device)
     precision = number_type(job.training.precision, device)
     return Team(
         generator,

@@ -15,13 +15,13 @@ from torch import Tensor, nn
 from understudy.dataset.batch import ClipBatch, FrameTruth, Lead
 from understudy.errors import TrainingError
 from understudy.flow.warp import warp
-from understudy.model.contract import CONTEXT, Composition, Generator, Past
+from understudy.model.contract import CONTEXT, Composition, Generator, Past, channel_order
 from understudy.model.crops import seen_boxes
 from understudy.model.ranks import chosen_rows, own_rows, rank_mean, ranks
 from understudy.settings import JudgeSettings, LossSettings
 from understudy.training import losses
 from understudy.training.adam import Adam
-from understudy.training.judging import COMPACT, Hearing, Panel, judge_format, judge_terms
+from understudy.training.judging import COMPACT, Hearing, Panel, judge_terms
 from understudy.training.perceptual import PerceptualDistance
 from understudy.training.schedule import average_share
 from understudy.training.together import average_gradients
@@ -73,7 +73,7 @@ class Team:
         self.average = copy.deepcopy(self.generator).requires_grad_(False)
         size = self.generator.height_px, self.generator.width_px
         self.judges = Panel(self.judging, self.strides, self.crops, size, self.seed)
-        self.judges.to(self.device, memory_format=judge_format(self.device))
+        self.judges.to(self.device, memory_format=channel_order(self.device))
         if self.perceptual is not None:
             self.perceptual.to(self.device, memory_format=torch.channels_last)
         pace = {"network": 1.0, "texture": TEXTURE_PACE, "plate": 1.0}

@@ -9,7 +9,7 @@ Source: Wang et al., Video-to-Video Synthesis, NeurIPS 2018. Departures: norm pe
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, Self
 
 import torch
 from torch import Tensor, nn
@@ -17,7 +17,7 @@ from torch.nn import functional
 
 from understudy.dataset.batch import SemanticMap
 from understudy.model.composer import compose
-from understudy.model.contract import CONTEXT, Composition, Generator, Past
+from understudy.model.contract import CONTEXT, Composition, Generator, Past, channel_order
 from understudy.model.samples import pixel_uv
 from understudy.model.vid2vid.scales import FLOW_PX, HALVINGS, Refiner, Sketch, Trunk
 from understudy.settings import ModelSettings
@@ -46,7 +46,10 @@ class Vid2Vid(Generator):
         self.refiners = nn.ModuleList(
             Refiner(*channels, settings.width >> scale, FLOW_PX * 2**scale) for scale in range(1, scales)
         )
-        self.to(memory_format=torch.channels_last)
+
+    def placed(self, device: torch.device) -> Self:
+        """Move to a device (see `Generator`)."""
+        return self.to(device, memory_format=channel_order(device))
 
     def forward(self, maps: Sequence[SemanticMap], past: Past) -> Composition:
         """Draw frame t from maps t-2, t-1, t and own pictures t-2, t-1 of every scale (see `Generator`)."""
