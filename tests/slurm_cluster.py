@@ -10,6 +10,7 @@ behind a GPU. Nothing listens beyond this machine; all lies in the folder, but f
 
 import logging
 import os
+import re
 import shutil
 import signal
 import socket
@@ -85,6 +86,7 @@ class Cluster:
 
     def __init__(self, folder: Path, gpus: int = 3, port: int = 26800):
         self.folder, self.gpus, self.port = Path(folder).resolve(), gpus, port
+        self._released: set[tuple[str, str]] = set()
 
     def start(self) -> None:
         """Write the configuration, start every daemon and wait until the nodes take jobs.
@@ -162,8 +164,9 @@ class Cluster:
         return bool(process) and name.exists() and daemon.startswith(name.read_text().strip())
 
     def state(self, node: str) -> str:
-        """idle, mixed, allocated, down or another of Slurm's words."""
-        return self.ask("sinfo", "-h", "-n", node, "-o", "%T").split("\n")[0].strip("*")
+        """idle, mixed, allocated, down or another of Slurm's words, in small letters."""
+        found = re.search(r"State=([A-Z]+)", self.ask("scontrol", "-o", "show", "node", node))
+        return found[1].lower() if found else ""
 
     def jobs(self) -> list[dict[str, str]]:
         """What Slurm knows of every job of the last hour, the first one first."""
@@ -171,9 +174,12 @@ class Cluster:
         return [dict(word.split("=", 1) for word in line.split(" ") if "=" in word) for line in told]
 
     def release(self) -> None:
-        """Let jobs that were queued again start now; Slurm holds them for two minutes."""
-        for job in self.ask("squeue", "-h", "-t", "PENDING", "-o", "%A").split():
-            self.ask("scontrol", "update", f"JobId={job}", "StartTime=now")
+        """Let jobs that were queued again start now, once each; Slurm holds them for two minutes."""
+        for job in self.jobs():
+            again = (job["JobId"], job["Restarts"])
+            if job["Reason"] == "BeginTime" and again not in self._released:  # sooner, the controller does not bear it
+                self._released.add(again)
+                self.ask("scontrol", "update", f"JobId={job['JobId']}", "StartTime=now")
 
     def ask(self, *command: str) -> str:
         """Run one of Slurm's programs and return what it says, errors too."""
