@@ -18,6 +18,9 @@ JOIN_MB = 4000  # memory of a job that joins segments
 # Threads that wait must sleep: spinning ones cost a busy machine four fifths of its training steps (measured).
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
+# A training that is asked to end saves first; a shell that died of SIGTERM before it would end the whole job.
+shell.prefix("trap : TERM; set -euo pipefail; ")
+
 # On a cluster, the GPUs of a workstation (profiles/default, which is read besides any profile) limit no job.
 if workflow.resource_settings.nodes:
     workflow.register_resource("gpu", 1024)

@@ -155,13 +155,12 @@ class Cluster:
         if self.runs(daemon):
             process = self._process(daemon)
             os.kill(process, how)
-            self._wait(lambda: not Path(f"/proc/{process}").exists(), f"the end of {daemon}")
+            self._wait(lambda: not name_of(process), f"the end of {daemon}")
 
     def runs(self, daemon: str) -> bool:
         """Whether a daemon's process lives."""
-        process = self._process(daemon)
-        name = Path(f"/proc/{process}/comm")
-        return bool(process) and name.exists() and daemon.startswith(name.read_text().strip())
+        name = name_of(self._process(daemon))
+        return bool(name) and daemon.startswith(name)
 
     def state(self, node: str) -> str:
         """idle, mixed, allocated, down or another of Slurm's words, in small letters."""
@@ -249,6 +248,16 @@ class Process:
             os.kill(self.number, signal.SIGKILL)
         except ProcessLookupError:
             logger.debug("%d ended by itself", self.number)
+
+
+def name_of(process: int) -> str:
+    """Return the program's name; "" where the process is gone, or dead and only its parent does not know it yet."""
+    try:
+        told = Path(f"/proc/{process}/stat").read_text()
+    except OSError:
+        return ""
+    name, _, rest = told.partition("(")[2].rpartition(")")
+    return "" if rest.split()[0] in "ZX" else name
 
 
 def running() -> Iterator[Process]:

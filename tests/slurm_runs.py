@@ -30,7 +30,7 @@ GROUPS = (
 )
 # No conda in the tests: rules run in this environment. Finished jobs are asked after sooner than on a shared cluster.
 HERE = ("--software-deployment-method", "env-modules", "--slurm-init-seconds-before-status-checks", "2")
-SECONDS = 600  # the longest a run may take before it is interrupted, which ends it and its jobs
+SECONDS = 900  # the longest a run may take before it is interrupted, which ends it and its jobs
 
 
 @pytest.fixture(scope="module")
@@ -93,7 +93,7 @@ def test_jobs_that_ask_for_a_gpu_get_one_on_the_node_that_has_some_and_no_others
     assert len(others) == 3 + 2
     assert {(job["Partition"], job["NodeList"], "TresPerJob" in job) for job in others} == {("cpu", "node1", False)}
     logs = [log.read_text() for log in (project / "results" / "logs" / "train_stage").rglob("*.log")]
-    assert len(logs) == 3 and all("keeps 0 to itself" in log for log in logs), "the first of node2's three"
+    assert len(logs) == 3 and all(re.search(r"keeps \d to itself", log) for log in logs), "one of node2's three"
 
 
 def test_jobs_ask_for_what_their_rules_say_and_their_logs_are_kept(project, cluster):
