@@ -18,6 +18,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta
 from pathlib import Path
 
 logger = logging.getLogger(__name__)
@@ -173,10 +174,16 @@ class Cluster:
         return [dict(word.split("=", 1) for word in line.split(" ") if "=" in word) for line in told]
 
     def release(self) -> None:
-        """Let jobs that were queued again start now, once each; Slurm holds them for two minutes."""
+        """Let jobs that were queued again start now, once each; Slurm holds them for two minutes.
+
+        The first ten seconds they are left alone: until the controller has told the node that the job is over there,
+        another start of it can bring the controller down (Slurm 22.05).
+        """
         for job in self.jobs():
             again = (job["JobId"], job["Restarts"])
-            if job["Reason"] == "BeginTime" and again not in self._released:  # sooner, the controller does not bear it
+            if job["Reason"] != "BeginTime" or again in self._released:
+                continue
+            if datetime.fromisoformat(job["EligibleTime"]) - datetime.now() < timedelta(seconds=110):
                 self._released.add(again)
                 self.ask("scontrol", "update", f"JobId={job['JobId']}", "StartTime=now")
 
