@@ -23,6 +23,7 @@ IN_FRONT = {
 HALL_MAY_IMPORT = {
     "layouts": {"numpy", "h5py"},
     "joining": {"h5py"},
+    "inspection": {"numpy", "h5py"},
     "validation": {"jsonschema", "yaml"},
     "weights": {"yaml"},
 }

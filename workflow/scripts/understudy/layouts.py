@@ -6,9 +6,10 @@ Axes: T frames, H rows, W columns, K joints; P and Q are rows and columns of a s
 """
 
 import json
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, is_dataclass
+from dataclasses import asdict, is_dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,24 +17,26 @@ import h5py
 import numpy as np
 
 from understudy.errors import LayoutError
+from understudy.inspection import (
+    Array,
+    Attribute,
+    Facts,
+    check_attributes,
+    check_contents,
+    check_datasets,
+    read_attributes,
+    unreadable,
+)
 from understudy.job import atomic_path
 
 SCHEMA_VERSION = 1
+_OF_HDF5 = re.compile(r"(Can't|Unable to) ")  # how the errors of the library begin
 CHUNK_CACHE = 2**16  # bytes per dataset; rows are read in order, and HDF5's 1 MiB each would grow with a clip's length
 ADDRESS_CACHE = 2**16  # bytes per file
 CHUNKED = 4096  # values of a row from which on each row is a chunk of its own
 BLOCK = 1024  # rows copied at once where they are not
-COMPRESSION = {"compression": "lzf", "shuffle": True}  # benchmarks/compression.py holds the measurement
-
-
-@dataclass(frozen=True)
-class Array:
-    """One dataset of a layout: its number type, axes and meaning; trailing numbers in `axes` are fixed sizes."""
-
-    dtype: str
-    axes: tuple[str | int, ...]
-    meaning: str
-    optional: bool = False
+# benchmarks/compression.py holds the measurement; the sum tells flipped bytes, which would else be other pixels
+COMPRESSION = {"compression": "lzf", "shuffle": True, "fletcher32": True}
 
 
 _JOINTS = {
@@ -145,6 +148,62 @@ LAYOUTS: dict[str, dict[str, Array]] = {
 }
 GROUPED = {"flow"}  # layouts whose datasets stand in one group per stride
 
+_RATE = {
+    "rate_numerator": Attribute("count", "frames a second, numerator"),
+    "rate_denominator": Attribute("count", "frames a second, denominator"),
+}
+_SURFACES = {
+    "samples": Attribute("size", "surface samples per pixel and axis"),
+    "chart": Attribute("text", "name of the atlas that U and V belong to"),
+}
+_SIZE = {"height": Attribute("size", "of the frames, px"), "width": Attribute("size", "of the frames, px")}
+# Attributes beside those of every file (layout, schema_version, producer, settings), as far as a job reads them.
+ATTRIBUTES: dict[str, dict[str, Attribute]] = {
+    "frames": {
+        **_RATE,
+        "source": Attribute("text", "the video, as it was named"),
+        "source_sha256": Attribute("text", "SHA-256 of the video"),
+        "crop": Attribute("box", "left, top, width, height of what is shown, px of the upright source"),
+        "ignore": Attribute("boxes", "left, top, right, bottom of what is not learnt, px of the frames"),
+        "scale_x": Attribute("positive", "px of the frames per px of the source, across"),
+        "scale_y": Attribute("positive", "px of the frames per px of the source, down"),
+        "start_s": Attribute("seconds", "start of the clip in the source, s"),
+    },
+    "people": {
+        "exact": Attribute("flag", "the poses are the truth, nothing is to be smoothed"),
+        "backend": Attribute("text", "name and version of the pose backend"),
+    },
+    "pose": {
+        "person": Attribute("text", "who is followed, as the clip table says it"),
+        "track": Attribute("number", "number of that person"),
+        "whole": Attribute("flag", "chosen among the people of the whole picture"),
+    },
+    "surface": {
+        **_SURFACES,
+        "body": Attribute("mapping", "the fitted body, see below; of backends that fit one"),
+        "sha256": Attribute("text", "SHA-256 of the surfaces"),
+    },
+    "flow": {},
+    "camera": {
+        "moving": Attribute("flag", "the camera moves"),
+        "reference": Attribute("index", "number of the reference frame"),
+        **_SIZE,
+    },
+    "windows": {
+        "clips": Attribute("list", "the files of each clip"),
+        "sources": Attribute("list", "what pixels, surface and camera of each clip are"),
+        "chart": _SURFACES["chart"],
+        "statistics": Attribute("mapping", "body and shape of the training footage"),
+        **_SIZE,
+    },
+    "truth": {**_RATE, **_SURFACES},
+    "driving": {**_SURFACES, **_SIZE, "retarget": Attribute("text", "how the motion was carried over")},
+}
+_EVERYWHERE = {
+    "producer": Attribute("text", "who made it: room and version, backend and version"),
+    "settings": Attribute("mapping", "the settings that made it"),
+}
+
 
 class Writer:
     """Appends rows to the datasets of one file; made by `create`."""
@@ -219,7 +278,7 @@ def create(path: str | Path, layout: str, producer: str, settings: Any = None) -
         kept = asdict(settings) if is_dataclass(settings) else dict(settings or {})
         file.attrs.update(layout=layout, schema_version=SCHEMA_VERSION, producer=producer, settings=json.dumps(kept))
         yield Writer(file, layout)
-        _check(file, layout, described, path)
+        check_datasets(file, described, layout in GROUPED, path)
 
 
 @contextmanager
@@ -227,36 +286,64 @@ def open_file(path: str | Path, layout: str) -> Iterator[h5py.File]:
     """Open a file of one layout for reading.
 
     Raises:
-        LayoutError: it is missing, no HDF5, of another layout or schema version, or lacks a dataset.
+        LayoutError: it is missing, no HDF5, of another layout or schema version, or does not hold what its layout
+            says; or, while it is open, a part of it turns out to be damaged.
     """
-    path = Path(path)
+    path, described, grouped = Path(path), LAYOUTS[layout], layout in GROUPED
     if not path.is_file():
         raise LayoutError(f"{path} does not exist; a file of layout '{layout}' was expected there.")
     try:
         file = h5py.File(path, "r", rdcc_nbytes=CHUNK_CACHE)
-    except OSError as broken:
+    except (OSError, RuntimeError, ValueError) as broken:
         raise LayoutError(f"{path} is no readable HDF5 file ({broken}); delete it and run again.") from broken
     with file:
-        found = file.attrs.get("layout"), file.attrs.get("schema_version")
-        if found != (layout, SCHEMA_VERSION):
+        facts = read_attributes(file, path)
+        found = facts.get("layout"), facts.get("schema_version")
+        if not all(isinstance(one, (str, int)) for one in found) or found != (layout, SCHEMA_VERSION):
             raise LayoutError(
                 f"{path} holds layout {found[0]!r} version {found[1]}, expected {layout!r} version "
                 f"{SCHEMA_VERSION}; delete it and run again so that it is written anew."
             )
-        _check(file, layout, LAYOUTS[layout], path)
+        check_attributes(facts, _EVERYWHERE | ATTRIBUTES[layout])
+        check_datasets(file, described, grouped, path)
         _bound_cache(file)
-        yield file
+        try:
+            check_contents(file, described, grouped, path)
+            yield file
+        except (OSError, RuntimeError) as trouble:
+            damaged = unreadable(file, described, grouped) if file and _OF_HDF5.match(str(trouble)) else None
+            if damaged is None:  # it is not this file's
+                raise
+            raise LayoutError(f"{path}: '{damaged}' is damaged ({trouble}); delete it and run again.") from trouble
 
 
-def describe(file: h5py.File) -> dict[str, Any]:
+def describe(file: h5py.File) -> Facts:
     """Return a file's attributes as plain Python values, its settings as a mapping."""
-    values = {name: value.item() if isinstance(value, np.generic) else value for name, value in file.attrs.items()}
+    values = read_attributes(file, file.filename)
     values["settings"] = json.loads(values.get("settings", "{}"))
     return values
 
 
 def _one_row_chunks(data: h5py.Dataset) -> bool:
     return data.chunks == (1, *data.shape[1:]) and data.ndim > 1
+
+
+def check_same_frames(lengths: Mapping[Path, int]) -> None:
+    """Ask whether files belong to one clip.
+
+    Args:
+        lengths: frames that each file holds; the first is what the others were made from.
+
+    Raises:
+        LayoutError: one holds another number.
+    """
+    (source, wanted), *others = lengths.items()
+    for path, found in others:
+        if found != wanted:
+            raise LayoutError(
+                f"{path} holds {found} frames, but {source} {wanted}; delete {path} and run again so that both are of "
+                "the same clip."
+            )
 
 
 def _bound_cache(file: h5py.File) -> None:
@@ -274,28 +361,3 @@ def _described(layout: str, name: str) -> Array:
     if name not in LAYOUTS[layout]:
         raise ValueError(f"layout '{layout}' has no dataset '{name}'; it has {', '.join(LAYOUTS[layout])}")
     return LAYOUTS[layout][name]
-
-
-def _check(file: h5py.File, layout: str, described: dict[str, Array], path: str | Path) -> None:
-    """Hold every dataset to its number type and axes; one axis name has one length in all of them."""
-    groups = [file[name] for name in file] if layout in GROUPED else [file]
-    sizes: dict[str, tuple[int, str]] = {}
-    for group in groups:
-        for name, array in described.items():
-            if name not in group:
-                if array.optional:
-                    continue
-                raise LayoutError(f"{path} lacks the dataset '{name}' of layout '{layout}'; delete it and run again.")
-            data = group[name]
-            if data.dtype != np.dtype(array.dtype) or data.ndim != len(array.axes):
-                raise LayoutError(
-                    f"{path}: '{name}' is {data.dtype} {data.shape}, expected {array.dtype} {array.axes}; "
-                    f"delete it and run again."
-                )
-            for axis, length in zip(array.axes, data.shape, strict=True):
-                expected = (axis, "the layout") if isinstance(axis, int) else sizes.setdefault(axis, (length, name))
-                if length != expected[0]:
-                    raise LayoutError(
-                        f"{path}: axis {axis} of '{name}' has length {length}, but {expected[0]} in "
-                        f"{expected[1]}; delete it and run again."
-                    )

@@ -51,6 +51,7 @@ FACE_LEAST_POINTS = 20
 WIDTH_SPREAD = 0.25  # shoulders and hips are as wide as their joints say, within this share of the clip's size
 FOOT_SPREAD = (0.5, 1.3)  # likewise the foot's length
 TWIST_LEAST = 0.15  # of the palm's width: knuckles nearer to each other than this do not tell how the hand is turned
+MOST_SIZE, MOST_RELIEF_M = 1e5, 1.0  # of a shape that a file holds; far beyond any body's
 INDEX, LITTLE = 5, 17  # first knuckles in a hand's 21 joints
 
 
@@ -75,8 +76,19 @@ class BodyShape:
 
     @classmethod
     def from_values(cls, values: Mapping[str, Any]) -> Self:
-        """Build a shape from the plain values that JSON keeps."""
-        return cls(**{**values, "relief": tuple(values.get("relief", ()))})
+        """Build a shape from the plain values that JSON keeps.
+
+        Raises:
+            ValueError, TypeError, AttributeError: they are no shape's.
+        """
+        shape = cls(**{**values, "relief": tuple(values.get("relief", ()))})
+        sizes = {name: value for name, value in vars(shape).items() if name != "relief"}
+        for name, value in sizes.items():
+            if not (isinstance(value, (int, float)) and 0 < value < MOST_SIZE):
+                raise ValueError(f"{name} is {value!r}, expected a number above 0")
+        if not all(isinstance(value, (int, float)) and abs(value) < MOST_RELIEF_M for value in shape.relief):
+            raise ValueError(f"relief holds something else than metres below {MOST_RELIEF_M:g}")
+        return shape
 
 
 @dataclass(frozen=True)

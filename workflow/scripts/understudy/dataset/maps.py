@@ -6,18 +6,20 @@ of them, so that its borders are shares of parts (anti-aliased) and not mixtures
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from understudy.dataset.batch import SemanticMap
-from understudy.errors import TrainingError
+from understudy.errors import LayoutError, TrainingError
 from understudy.flow.correspondence import surface_correspondence
 from understudy.flow.homography import scaled
 from understudy.semantics.drawing import draw_pose
 
 FACTORS = (1, 2, 4, 8)  # frame height over network height
+PARTS = 24
 MOST_SAMPLES = 2  # per network pixel and axis
 SEEN_SHARE = 0.5  # of its landmarks: a face or hand with fewer has no box
 
@@ -111,6 +113,33 @@ def chosen_samples(surface: np.ndarray, height: int) -> np.ndarray:
     width, rest = surface.shape[1] // there, surface.shape[2:]
     blocks = surface.reshape(height, there, width, there, *rest)
     return blocks[:, inside][:, :, :, inside].reshape(height * kept, width * kept, *rest)
+
+
+def check_parts(part: np.ndarray, path: Path, row: int) -> None:
+    """Hold the parts (P, Q) uint8 of a file's row to the parts there are.
+
+    Raises:
+        LayoutError: there is another one.
+    """
+    if part.max() > PARTS:
+        raise LayoutError(
+            f"{path}: row {row} names part {part.max()}, expected 0 to {PARTS}; delete it and run again so that it is "
+            "made anew."
+        )
+
+
+def check_samples(drawn: Sequence[int], frame: Sequence[int], path: Path) -> None:
+    """Hold the rows and columns of a surface to those of the frame, of which they are a whole multiple.
+
+    Raises:
+        LayoutError: they are not.
+    """
+    samples = drawn[0] // frame[0]
+    if samples < 1 or tuple(drawn) != (samples * frame[0], samples * frame[1]):
+        raise LayoutError(
+            f"{path} holds surfaces of {drawn[1]} x {drawn[0]} samples for frames of {frame[1]} x {frame[0]} px (width "
+            "x height), expected a whole number of samples per pixel, the same both ways; delete it and run again."
+        )
 
 
 def network_figure(figure: Figure, size: NetworkSize) -> Figure:

@@ -10,13 +10,22 @@ from contextlib import ExitStack
 from dataclasses import astuple, replace
 from functools import partial
 from pathlib import Path
+from types import TracebackType
 from typing import Self
 
 import numpy as np
 import torch
 
 from understudy.dataset.batch import ClipBatch, FrameTruth, Lead, SemanticMap
-from understudy.dataset.maps import Figure, NetworkSize, join_maps, network_figure, network_size
+from understudy.dataset.maps import (
+    Figure,
+    NetworkSize,
+    check_parts,
+    check_samples,
+    join_maps,
+    network_figure,
+    network_size,
+)
 from understudy.dataset.prepared import (
     KeptFrames,
     PreparedFrame,
@@ -26,10 +35,10 @@ from understudy.dataset.prepared import (
     write_frames,
 )
 from understudy.dataset.truth import StoredTruth, join_flow, join_truth
-from understudy.dataset.windows import SPLITS, ClipFiles, Run, clip_motion, read_windows
-from understudy.errors import TrainingError
+from understudy.dataset.windows import SPLITS, ClipFiles, Run, Windows, clip_motion, read_windows
+from understudy.errors import LayoutError, TrainingError
 from understudy.job import in_threads
-from understudy.layouts import open_file
+from understudy.layouts import check_same_frames, describe, open_file
 from understudy.settings import VERSIONS
 
 logger = logging.getLogger(__name__)
@@ -92,6 +101,7 @@ class Footage:
         )
         self._starts = np.concatenate([[0], np.cumsum([run.length for run in self.runs])])  # (N + 1,), frame numbers
         self._clips = _OpenClips(index.clips)
+        self._check_runs(index, windows)
         self.surfaces = self._clips.surfaces(surface or index.surface)
         self.chart = index.chart
         self._sources = [windows, *(path for clip in index.clips for path in astuple(clip) if path)]
@@ -108,8 +118,10 @@ class Footage:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *_: object) -> None:
-        self.close()
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._clips.leave(kind, error, trace)
 
     def close(self) -> None:
         """Close the files; prepared frames stay usable."""
@@ -217,6 +229,18 @@ class Footage:
         frames = [self._frame(each) for each in range(max(first, number - lead), number + 1)]
         return [join_maps([frame.maps[self.surfaces[0]]]) for frame in frames], join_truth([frames[-1].truth])
 
+    def _check_runs(self, index: Windows, path: Path) -> None:
+        """Ask whether windows.h5 speaks of the clips as they are now."""
+        for run in index.runs:
+            clip = self._clips[run.clip]
+            height, width = clip.frames["rgb"].shape[1:3]
+            if (height, width) != (index.height, index.width) or run.first + run.length > len(clip.to_reference):
+                raise LayoutError(
+                    f"{path} speaks of frames {run.first} to {run.first + run.length - 1} of {index.width} x "
+                    f"{index.height} px, but {clip.path} holds {len(clip.to_reference)} frames of {width} x {height} "
+                    f"(width x height); delete {path} and run again."
+                )
+
     def _clip_batch(
         self, numbers: np.ndarray, past_valid: np.ndarray, kinds: list[int], strides: Sequence[int]
     ) -> ClipBatch:
@@ -294,9 +318,22 @@ class _Files:
         self.frames, self.pose, self.surface, self.flow = (
             stack.enter_context(open_file(getattr(clip, name), name)) for name in ("frames", "pose", "surface", "flow")
         )
+        self._clip = clip
         self.to_reference = clip_motion(clip).to_reference  # (T, 3, 3)
-        self._ignored = json.loads(self.frames.attrs.get("ignore", "[]"))
+        lengths = {clip.frames: len(self.frames["rgb"]), clip.pose: len(self.pose["valid"])}
+        lengths |= {
+            clip.surface: len(self.surface["valid"]),
+            clip.flow: len(next(iter(self.flow.values()))["backward"]),
+        }
+        check_same_frames(lengths | ({clip.camera: len(self.to_reference)} if clip.camera else {}))
+        check_samples(self.surface["part"].shape[1:], self.frames["rgb"].shape[1:3], clip.surface)
+        self._ignored = json.loads(describe(self.frames).get("ignore", "[]"))
         self._figures: OrderedDict[tuple[int, str], Figure] = OrderedDict()
+
+    @property
+    def path(self) -> Path:
+        """Of the frames."""
+        return self._clip.frames
 
     def truth(self, row: int) -> StoredTruth:
         """Read picture, matte and flows of one frame."""
@@ -311,6 +348,7 @@ class _Files:
         if (row, kind) not in self._figures:
             names = ("body_part", "body_uv") if kind == "body" else ("part", "uv")
             part, uv = (self.surface[name][row] for name in names)
+            check_parts(part, self._clip.surface, row)
             pose = (self.pose[name][row] for name in ("body", "face", "hands"))
             self._figures[row, kind] = network_figure(Figure(*pose, part, uv), size)
             while len(self._figures) > 4:
@@ -347,5 +385,9 @@ class _OpenClips:
 
     def close(self) -> None:
         """Close all files; a clip that is asked for again opens anew."""
+        self.leave(None, None, None)
+
+    def leave(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        """Close all files because of an error, which a damaged one of them then explains."""
         self._open.clear()
-        self._stack.close()
+        self._stack.__exit__(kind, error, trace)

@@ -32,6 +32,7 @@ BONES: dict[str, tuple[tuple[str, str], ...]] = {
 }
 PERCENTILE = 90  # with 80 legs that are often bent come out short and the body hangs low
 LEAST_FRAMES = 5  # a bone seen in fewer frames has no length
+MOST_PX = 1e6  # no picture is larger
 FACE_FRAMES = 200  # so many frames, evenly chosen, give the head's scale
 
 
@@ -80,8 +81,17 @@ class BodyStatistics:
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> Self:
-        """Read back what `as_json` wrote."""
+        """Read back what `as_json` wrote.
+
+        Raises:
+            ValueError, TypeError, KeyError: it is something else.
+        """
         stance = values["stance"]
+        lengths = [number for name in ("flat", "solid") for number in (values[name] or {}).values()]
+        places = [values[name] for name in ("x_px", "root_y_px", "ground_px", "height_px")]
+        for number in (*lengths, *places, *(stance or {}).values()):
+            if number is not None and not (isinstance(number, (int, float)) and abs(number) < MOST_PX):
+                raise ValueError(f"a length is {number!r}")
         return cls(**{**values, "stance": None if stance is None else Stance(**stance)})
 
 

@@ -5,6 +5,7 @@ import json
 import logging
 import math
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,11 +13,12 @@ from typing import Any
 import h5py
 import numpy as np
 
+from understudy.body.fit import BodyShape
 from understudy.dataset.statistics import BodyStatistics, measure_body
 from understudy.dataset.track import PoseTrack, read_track, stabilised
-from understudy.errors import FootageError
+from understudy.errors import FootageError, LayoutError
 from understudy.flow.camera import CameraMotion, read_camera
-from understudy.layouts import create, open_file
+from understudy.layouts import check_same_frames, create, describe, open_file
 from understudy.settings import VERSIONS, DatasetSettings
 
 logger = logging.getLogger(__name__)
@@ -98,6 +100,8 @@ def index_windows(
     height, width = _frame_size(clips)
     motions = [clip_motion(clip) for clip in clips]
     tracks = [read_track(clip.pose) for clip in clips]
+    for clip, track, motion in zip(clips, tracks, motions, strict=True):
+        _check_same_clip(clip, track, motion)
     valid = [
         track.valid & _valid_surface(clip.surface) & (motion.valid | (not motion.moving))
         for track, clip, motion in zip(tracks, clips, motions, strict=True)
@@ -138,23 +142,49 @@ def clip_motion(clip: ClipFiles) -> CameraMotion:
 
 
 def read_windows(path: Path) -> Windows:
-    """Read a windows.h5."""
+    """Read a windows.h5.
+
+    Raises:
+        LayoutError: it is no such file, or what it says of clips, runs or the body cannot be.
+    """
     with open_file(path, "windows") as file:
         columns = [file[name][:].tolist() for name in ("clip", "first", "length", "split")]
-        statistics = json.loads(file.attrs["statistics"])
-        return Windows(
-            clips=tuple(
-                ClipFiles(**{name: Path(value) for name, value in clip.items()})
-                for clip in json.loads(file.attrs["clips"])
-            ),
-            runs=tuple(Run(*row) for row in zip(*columns, strict=True)),
-            height=int(file.attrs["height"]),
-            width=int(file.attrs["width"]),
-            statistics=BodyStatistics.from_json(statistics["body"]),
-            shape=statistics["shape"],
-            surface=json.loads(file.attrs["settings"])["surface"],
-            chart=str(file.attrs.get("chart", "")),
+        facts = describe(file)
+    with _told(path, "clips"):
+        clips = tuple(
+            ClipFiles(**{name: Path(value) for name, value in clip.items()}) for clip in json.loads(facts["clips"])
         )
+    with _told(path, "statistics"):
+        statistics = json.loads(facts["statistics"])
+        body, shape = BodyStatistics.from_json(statistics["body"]), statistics["shape"]
+        if shape is not None:
+            BodyShape.from_values(shape)
+    with _told(path, "settings"):
+        surface = DatasetSettings(**facts["settings"]).surface
+        if surface not in ("body", "clipped", "both"):
+            raise ValueError(f"surface is {surface!r}")
+    runs = tuple(Run(*row) for row in zip(*columns, strict=True))
+    for number, run in enumerate(runs):
+        if run.clip not in range(len(clips)) or run.first < 0 or run.length < 1 or run.split not in SPLITS.values():
+            raise LayoutError(
+                f"{path}: row {number} is a run of clip {run.clip} with first {run.first}, length {run.length}, split "
+                f"{run.split}, expected one of its {len(clips)} clips, frames from 0 on and a split of 0 or 1; delete "
+                "it and run again."
+            )
+    height, width = facts["height"], facts["width"]
+    return Windows(clips, runs, height, width, body, shape, surface, facts.get("chart", ""))
+
+
+@contextmanager
+def _told(path: Path, name: str) -> Iterator[None]:
+    """Name the attribute that does not hold what it should."""
+    try:
+        yield
+    except (KeyError, TypeError, ValueError, AttributeError) as wrong:
+        raise LayoutError(
+            f"{path}: the attribute '{name}' does not hold what the job that makes it writes "
+            f"({type(wrong).__name__}: {wrong}); delete it and run again."
+        ) from wrong
 
 
 def split_runs(clip: int, valid: np.ndarray, settings: DatasetSettings) -> list[Run]:
@@ -208,7 +238,7 @@ def _chart(clips: Sequence[ClipFiles]) -> str:
     charts = {}
     for clip in clips:
         with open_file(clip.surface, "surface") as file:
-            charts[clip.surface] = str(file.attrs.get("chart", ""))
+            charts[clip.surface] = describe(file).get("chart", "")
     if len(set(charts.values())) > 1:
         found = ", ".join(f"{path} '{chart}'" for path, chart in charts.items())
         raise FootageError(
@@ -216,6 +246,14 @@ def _chart(clips: Sequence[ClipFiles]) -> str:
             "again, so that one surface.backend makes them all."
         )
     return next(iter(charts.values()))
+
+
+def _check_same_clip(clip: ClipFiles, track: PoseTrack, motion: CameraMotion) -> None:
+    """Ask whether the files of a clip are as long as its frames."""
+    with open_file(clip.frames, "frames") as frames, open_file(clip.flow, "flow") as flow:
+        lengths = {clip.frames: len(frames["rgb"]), clip.flow: len(next(iter(flow.values()))["backward"])}
+    lengths |= {clip.pose: len(track), clip.surface: len(_valid_surface(clip.surface))}
+    check_same_frames(lengths | ({clip.camera: len(motion.valid)} if clip.camera else {}))
 
 
 def _valid_surface(path: Path) -> np.ndarray:
@@ -254,7 +292,13 @@ def _mean_shape(clips: Sequence[ClipFiles]) -> dict[str, Any] | None:
 
 
 def _shape(file: h5py.File) -> dict[str, Any] | None:
-    return json.loads(file.attrs["body"]) if "body" in file.attrs else None
+    facts = describe(file)
+    if "body" not in facts:
+        return None
+    with _told(file.filename, "body"):
+        shape = json.loads(facts["body"])
+        BodyShape.from_values(shape)
+    return shape
 
 
 def _mean(values: Sequence[Any]) -> Any:

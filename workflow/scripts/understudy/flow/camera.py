@@ -11,10 +11,11 @@ import cv2
 import h5py
 import numpy as np
 
+from understudy.errors import LayoutError
 from understudy.flow.alignment import Alignment, Ground, align
 from understudy.flow.homography import bridged, carried, corner_motion, corners, scaled, smoothed
 from understudy.flow.panorama import Panorama, step_between, trusted
-from understudy.layouts import create, open_file
+from understudy.layouts import check_same_frames, create, describe, open_file
 from understudy.settings import VERSIONS, CameraSettings
 from understudy.video.frames import Frames
 
@@ -30,6 +31,7 @@ PASSES = 2  # over the clip after the first one
 FINE = (2, 1)  # levels of those passes
 SMOOTH_FRAMES = 3.0
 PROGRESS_S = 10.0
+SMALLEST_DETERMINANT = 1e-9  # of a homography that shows a picture at all
 
 
 @dataclass(frozen=True)
@@ -63,8 +65,12 @@ def estimate_camera(frames: Path, surface: Path, camera: Path, settings: CameraS
         surface: surface.h5 of the clip; its matte says what is not background.
         camera: camera.h5 to write.
         settings: whether to look at all, and what counts as still.
+
+    Raises:
+        LayoutError: surface.h5 belongs to other frames.
     """
     with Frames(frames) as clip, open_file(surface, "surface") as masks:
+        check_same_frames({frames: len(clip), surface: len(masks["valid"])})
         motion = find_motion(_Backgrounds(clip, masks), settings)
         size = clip.height, clip.width
     way = corner_motion(motion.to_reference, *size)
@@ -79,10 +85,33 @@ def estimate_camera(frames: Path, surface: Path, camera: Path, settings: CameraS
 
 
 def read_camera(path: Path) -> CameraMotion:
-    """Read a camera.h5."""
+    """Read a camera.h5.
+
+    Raises:
+        LayoutError: it is no such file, or a homography in it cannot be turned round.
+    """
     with open_file(path, "camera") as file:
-        return CameraMotion(
-            file["to_reference"][:], file["valid"][:], bool(file.attrs["moving"]), int(file.attrs["reference"])
+        facts, to_reference, valid = describe(file), file["to_reference"][:], file["valid"][:]
+    check_homographies(to_reference, path, "to_reference")
+    if facts["reference"] >= len(valid):
+        raise LayoutError(
+            f"{path}: the attribute 'reference' is {facts['reference']}, but there are {len(valid)} frames; delete it "
+            "and run again."
+        )
+    return CameraMotion(to_reference, valid, facts["moving"], facts["reference"])
+
+
+def check_homographies(homographies: np.ndarray, path: Path, name: str) -> None:
+    """Ask whether homographies (T, 3, 3) of a file can be turned round.
+
+    Raises:
+        LayoutError: one cannot.
+    """
+    flat = np.flatnonzero(np.abs(np.linalg.det(homographies)) < SMALLEST_DETERMINANT)
+    if len(flat):
+        raise LayoutError(
+            f"{path}: row {flat[0]} of '{name}' is no homography of a camera (its determinant is 0); delete it and run "
+            "again."
         )
 
 

@@ -16,7 +16,7 @@ from understudy.dataset.track import PoseTrack, carried_track, read_track, stabi
 from understudy.dataset.windows import Windows, read_windows
 from understudy.errors import FootageError
 from understudy.flow.camera import CameraMotion, read_camera
-from understudy.layouts import Writer, create, open_file
+from understudy.layouts import Writer, check_same_frames, create, open_file
 from understudy.rendering.normalise import move_surface, move_track, normalise
 from understudy.rendering.retarget import bone_ratios, retarget
 from understudy.rendering.view import driving_views, place_of, stays_in_view
@@ -69,6 +69,8 @@ def fit_driving(
         _check_same_length(pose, surface, len(track), len(file["valid"]))
         performer = read_windows(windows)
         motion = read_camera(camera) if camera else CameraMotion.still(len(track))
+        if camera:
+            check_same_frames({pose: len(track), camera: len(motion.valid)})
         driver = _Driver(pose, track, rows, file, motion)
         moved, surfaces, views = fit(driver, performer, settings, samples)
         if views is not None:

@@ -6,8 +6,17 @@ from types import TracebackType
 from typing import Self
 
 from understudy.dataset.batch import SemanticMap
-from understudy.dataset.maps import Figure, compact_map, join_maps, network_figure, network_size
-from understudy.layouts import open_file
+from understudy.dataset.maps import (
+    Figure,
+    check_parts,
+    check_samples,
+    compact_map,
+    join_maps,
+    network_figure,
+    network_size,
+)
+from understudy.flow.camera import check_homographies
+from understudy.layouts import describe, open_file
 
 
 class DrivingMaps:
@@ -29,8 +38,13 @@ class DrivingMaps:
         """
         self._opened = open_file(driving, "driving")
         self._file = self._opened.__enter__()
-        self._size = network_size(height_px, int(self._file.attrs["height"]), int(self._file.attrs["width"]))
+        facts = describe(self._file)
+        self._path = driving
+        self._size = network_size(height_px, facts["height"], facts["width"])
         self.height_px, self.width_px = self._size.height, self._size.width
+        check_samples(self._file["part"].shape[1:], (facts["height"], facts["width"]), driving)
+        if "camera" in self._file:
+            check_homographies(self._file["camera"][:], driving, "camera")
 
     def __enter__(self) -> Self:
         return self
@@ -50,6 +64,7 @@ class DrivingMaps:
         camera = self._file.get("camera")
         for row in range(len(self)):
             stored = Figure(*(each[row] for each in data))
+            check_parts(stored.part, self._path, row)
             figure = network_figure(stored, self._size)
             view = None if camera is None else camera[row]
             yield join_maps([compact_map(figure, before, self._size, view)])

@@ -12,7 +12,7 @@ import h5py
 import numpy as np
 
 from understudy.errors import LayoutError
-from understudy.layouts import open_file
+from understudy.layouts import describe, open_file
 from understudy.report.doubtful import OTHER, Doubt, find_doubtful, write_doubtful
 from understudy.report.panels import flow_panel, mark_people, matte_panel, parts_panel, pose_panel
 from understudy.semantics.people import People, open_people
@@ -83,7 +83,8 @@ class Estimates:
         if self.numbers:
             labels = [str(self.people.track[row]) for row in rows]
         else:
-            mine = str(self.pose.attrs["track"]) if self.pose.attrs["whole"] else ""
+            facts = describe(self.pose)
+            mine = str(facts["track"]) if facts["whole"] else ""
             labels = [mine if one else "" for one in followed]
         return self.people.file["body"][first:last][rows - first], labels, followed
 

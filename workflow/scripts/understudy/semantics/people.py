@@ -11,7 +11,7 @@ import h5py
 import numpy as np
 
 from understudy.backends import load_backend
-from understudy.errors import BackendError, FootageError
+from understudy.errors import BackendError, FootageError, LayoutError
 from understudy.joining import open_segments
 from understudy.layouts import Writer, create, describe, open_file
 from understudy.segments import Segment
@@ -63,13 +63,22 @@ class People:
 
 @contextmanager
 def open_people(path: Path) -> Iterator[People]:
-    """Open people.h5 for reading."""
+    """Open people.h5 for reading.
+
+    Raises:
+        LayoutError: it is no such file, or its people are not as many as its frames say.
+    """
     with open_file(path, "people") as file:
-        count, attributes = file["count"][:], describe(file)
+        count, attributes, track = file["count"][:], describe(file), file["track"][:]
+        if count.min() < 0 or count.sum(dtype=np.int64) != len(track) or track.min() < 0:
+            raise LayoutError(
+                f"{path} holds {len(track)} people, but its 'count' says {count.sum(dtype=np.int64)} in {len(count)} "
+                f"frames (at least {count.min()} in each); delete it and run again."
+            )
         frame = np.repeat(np.arange(len(count)), count)
-        exact, backend = bool(attributes["exact"]), attributes["backend"]
-        most = attributes["settings"]["people"]
-        yield People(Path(path), file, frame, file["track"][:], len(count), exact, backend, most)
+        exact, backend = attributes["exact"], attributes["backend"]
+        most = attributes["settings"].get("people", 0)
+        yield People(Path(path), file, frame, track, len(count), exact, backend, most)
 
 
 def find_people(frames: Path, people: Path, settings: PoseSettings, segments: Sequence[str] = ()) -> None:

@@ -8,8 +8,8 @@ from pathlib import Path
 import h5py
 import numpy as np
 
-from understudy.errors import BackendError
-from understudy.layouts import open_file
+from understudy.errors import BackendError, LayoutError
+from understudy.layouts import describe, open_file
 from understudy.semantics.places import covered, in_frame
 from understudy.video.frames import Frames
 
@@ -25,8 +25,9 @@ class Truth:
 
     def __init__(self, file: h5py.File, frames: Frames):
         self.file, self.frames = file, frames
-        source_rate = Fraction(*(int(file.attrs[f"rate_{part}"]) for part in ("numerator", "denominator")))
-        self.rows = _source_rows(frames, source_rate, len(file["body"]))
+        facts = describe(file)
+        source_rate = Fraction(facts["rate_numerator"], facts["rate_denominator"])
+        self.rows = _source_rows(frames, source_rate, len(file["body"]), file.filename)
         self._scale = np.array([frames.attrs["scale_x"], frames.attrs["scale_y"]], np.float64)
 
     def joints(self, name: str, frame: int) -> tuple[np.ndarray, np.ndarray]:
@@ -73,10 +74,19 @@ def open_truth(frames: Frames) -> Iterator[Truth]:
         yield Truth(file, frames)
 
 
-def _source_rows(frames: Frames, source_rate: Fraction, rows: int) -> np.ndarray:
-    """Row of the source on display in each frame: (T,) int; the choice of `video.timing.at_constant_rate`."""
+def _source_rows(frames: Frames, source_rate: Fraction, rows: int, path: str) -> np.ndarray:
+    """Row of the source on display in each frame: (T,) int; the choice of `video.timing.at_constant_rate`.
+
+    Raises:
+        LayoutError: the truth ends before the clip does.
+    """
     offset = 1 / (2 * max(frames.rate, source_rate))
     start = frames.attrs["start_s"]
     ticks = range(frames.first, frames.first + len(frames))
     shown = [int((start + tick / frames.rate + offset) * source_rate) for tick in ticks]
+    if shown[-1] > rows:  # by one: a rate that was rounded
+        raise LayoutError(
+            f"{path} holds {rows} frames, but the clip {frames.path} shows frame {shown[-1]} of it; delete both and "
+            "run again so that they are of the same video."
+        )
     return np.minimum(shown, rows - 1)

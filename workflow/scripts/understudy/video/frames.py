@@ -5,11 +5,13 @@ import json
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
+from types import TracebackType
 from typing import Any
 
 import numpy as np
 
 from understudy import layouts
+from understudy.errors import LayoutError
 
 
 class Frames:
@@ -30,15 +32,21 @@ class Frames:
         self._rgb = self._file["rgb"]
         self.first = 0
         self._length, self.height, self.width, _ = self._rgb.shape
-        self.attrs: dict[str, Any] = layouts.describe(self._file)
-        self.rate = Fraction(self.attrs["rate_numerator"], self.attrs["rate_denominator"])
-        self.source = Path(self.attrs["source"])
+        try:
+            self.attrs: dict[str, Any] = layouts.describe(self._file)
+            self.rate = Fraction(self.attrs["rate_numerator"], self.attrs["rate_denominator"])
+            self.source = Path(self.attrs["source"])
+        except LayoutError:
+            self.close()
+            raise
 
     def __enter__(self) -> "Frames":
         return self
 
-    def __exit__(self, *error: object) -> None:
-        self.close()
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._opened.__exit__(kind, error, trace)
 
     def close(self) -> None:
         """Close the file; a second call does nothing."""
