@@ -80,19 +80,24 @@ def test_statistics_are_those_of_training_frames(tmp_path):
     assert found.statistics.x_px == pytest.approx(40, abs=0.1)
 
 
+BARE = {"px_per_m": 50.0, "thickness": 1.0, "head_px_per_m": 48.0, "arms": 1.0, "thighs": 1.0, "shins": 1.0}
+
+
 def test_body_shapes_are_averaged_over_clips(tmp_path):
     clips = [
-        write_clip(tmp_path / name, standing_track(30), shape={"build": "woman", "px_per_m": value, "head": [value]})
+        write_clip(tmp_path / name, standing_track(30), shape=BARE | {"px_per_m": value, "relief": [value / 1000]})
         for name, value in (("a", 50.0), ("b", 60.0))
     ]
-    assert read_windows(index(tmp_path, *clips)).shape == {"build": "woman", "px_per_m": 55.0, "head": [55.0]}
+    assert read_windows(index(tmp_path, *clips)).shape == BARE | {"px_per_m": 55.0, "relief": [0.055]}
 
 
 def test_clothes_are_averaged_over_the_clips_that_show_them(tmp_path):
     shapes = {"a": [0.01, 0.03], "b": [], "c": [0.03, 0.05]}
-    clips = [write_clip(tmp_path / name, standing_track(30), shape={"relief": each}) for name, each in shapes.items()]
-    assert read_windows(index(tmp_path, *clips)).shape == {"relief": pytest.approx([0.02, 0.04])}
-    assert read_windows(index(tmp_path, clips[1])).shape == {"relief": []}
+    clips = [
+        write_clip(tmp_path / name, standing_track(30), shape=BARE | {"relief": each}) for name, each in shapes.items()
+    ]
+    assert read_windows(index(tmp_path, *clips)).shape == BARE | {"relief": pytest.approx([0.02, 0.04])}
+    assert read_windows(index(tmp_path, clips[1])).shape == BARE | {"relief": []}
 
 
 def test_short_footage_says_how_much_is_needed(tmp_path):

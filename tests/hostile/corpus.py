@@ -11,7 +11,7 @@ from pathlib import Path
 from hostile import configurations, estimates, hdf5, lists, networks, tables, videos
 from hostile.case import Case, Outcome
 
-SILENT_S = 180  # without a sign of life; machines that share their processors stand still for a while
+LOOK_S, MOST_LOOKS = 0.1, 900  # looked for a sign of life so often; looks are counted, because shared machines pause
 MOST_DEATHS = 5  # after which something else is wrong
 CASES: tuple[Case, ...] = tuple(
     case for room in (videos, tables, configurations, hdf5, networks, estimates, lists) for case in room.cases()
@@ -59,13 +59,12 @@ def _work(folder: Path, report: Path, wanted: Path) -> tuple[int | None, str]:
     said = folder / "worker.log"
     with said.open("w") as words:
         process = subprocess.Popen(command, env=os.environ | {"PYTHONPATH": paths}, stdout=words, stderr=words)
-        heard, size = time.monotonic(), -1
+        looks, size = 0, -1
         while process.poll() is None:
-            time.sleep(0.1)
+            time.sleep(LOOK_S)
             now = report.stat().st_size if report.is_file() else 0
-            if now != size:
-                heard, size = time.monotonic(), now
-            elif time.monotonic() - heard > SILENT_S:
+            looks, size = (looks + 1 if now == size else 0), now
+            if looks > MOST_LOOKS:
                 process.kill()
                 process.wait()
                 return None, said.read_text()[-2000:]

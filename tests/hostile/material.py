@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+from collections.abc import Callable
 from dataclasses import asdict
 from functools import cache
 from pathlib import Path
@@ -177,3 +178,8 @@ def _outputs(*names: str) -> dict[str, str]:
     """Names of outputs in clip/: `frames` is clip/frames.h5, `sound:sound.mka` another file."""
     pairs = [name.partition(":") for name in names]
     return {name: f"clip/{file or name + '.h5'}" for name, _, file in pairs}
+
+
+def lazily(make: Callable[[], bytes]) -> Callable[[Path], None]:
+    """Write bytes that are only made when the case runs."""
+    return lambda path: path.write_bytes(make()) and None

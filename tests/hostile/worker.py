@@ -8,11 +8,12 @@ from pathlib import Path
 
 from hostile.case import judge
 from hostile.corpus import CASES
+from hostile.witnesses import WITNESSES
 
 
 def main(folder: Path, outcomes: Path, titles: list[str]) -> None:
     """Judge the cases of these titles, each in a folder of its own; write a line before and after each."""
-    by_title = {case.title: case for case in CASES}
+    by_title = {case.title: case for case in (*CASES, *WITNESSES.values())}
     os.environ["UNDERSTUDY_MATERIAL"] = str(folder / "material")
     tempfile.tempdir = None
     with outcomes.open("a", encoding="utf-8") as file:

@@ -33,8 +33,14 @@ class Clip:
 
 
 DEFAULTS = {"start_s": "0", "end_s": "0", "person": "largest", "crop": "person", "ignore": ""}
-_PERSON = re.compile(r"largest|central|[1-9]\d*|\d+(\.\d+)?,\d+(\.\d+)?@(?P<seconds>\d+(\.\d+)?)")
-_BOX = r"\d+,\d+,[1-9]\d*,[1-9]\d*"
+LONGEST_NAME, LONGEST_CELL, LONGEST_LINE = 100, 1000, 10_000  # letters
+MOST_S = 1e6  # eleven days; more is a slip of the pen
+_LONGEST_PATH, _LONGEST_STEP = 4000, 255  # bytes a file system takes, of a path and between its slashes
+_WHOLE, _NUMBER = r"[0-9]{1,6}", r"[0-9]{1,7}(\.[0-9]{1,9})?"
+_PERSON = re.compile(rf"largest|central|[1-9][0-9]{{0,5}}|{_NUMBER},{_NUMBER}@(?P<seconds>{_NUMBER})")
+_BOX = rf"{_WHOLE},{_WHOLE},[1-9][0-9]{{0,5}},[1-9][0-9]{{0,5}}"
+_NAME = re.compile(rf"[A-Za-z0-9_-]{{1,{LONGEST_NAME}}}")
+_SIGNS = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")  # that no text has; the tab is none of them
 _CROP = re.compile(rf"person|none|{_BOX}")
 _IGNORE = re.compile(rf"({_BOX}(;{_BOX})*)?")
 
@@ -54,6 +60,8 @@ def read_clips(path: str | Path) -> dict[str, Clip]:
         for number, line in enumerate(_read_text(path).split("\n"), 1)
         if line.strip() and not line.startswith("#")
     ]
+    for number, line in lines:
+        _check_line(f"{path}, line {number}", line)
     if not lines:
         raise ClipTableError(f"The clip table {path} is empty; its first line must name the columns clip and video.")
     names = next(csv.reader([lines[0][1]], delimiter="\t"))
@@ -82,6 +90,22 @@ def _read_text(path: Path) -> str:
         ) from wrong
 
 
+def too_long(path: str) -> bool:
+    """Whether a path is longer than file systems take, as a whole or between two slashes."""
+    whole = path.encode(errors="surrogateescape")
+    return len(whole) > _LONGEST_PATH or max(map(len, whole.split(b"/"))) > _LONGEST_STEP
+
+
+def _check_line(place: str, line: str) -> None:
+    """Refuse what only a broken or another file has."""
+    if len(line) > LONGEST_LINE:
+        raise ClipTableError(f"{place} has {len(line)} letters, expected at most {LONGEST_LINE}; correct it.")
+    if found := _SIGNS.search(line):
+        raise ClipTableError(
+            f"{place} holds the sign {found[0]!r}, expected text with tabs; save the table anew as UTF-8 text."
+        )
+
+
 def _check_columns(path: Path, names: list[str]) -> None:
     known = [field.name for field in fields(Clip)]
     for name in names:
@@ -91,6 +115,9 @@ def _check_columns(path: Path, names: list[str]) -> None:
                 f"{path} has the column '{name}', which is unknown; did you mean '{nearest}'? "
                 f"Columns are separated by tabs: {', '.join(known)}."
             )
+    for name in names:
+        if names.count(name) > 1:
+            raise ClipTableError(f"{path} has the column '{name}' twice; remove one.")
     for name in ("clip", "video"):
         if name not in names:
             raise ClipTableError(f"{path} lacks the column '{name}'; columns are separated by tabs.")
@@ -100,19 +127,33 @@ def _read_row(place: str, names: list[str], values: list[str]) -> Clip:
     if len(values) > len(names):
         raise ClipTableError(f"{place}: {len(values)} values for {len(names)} columns; separate columns by one tab.")
     row = DEFAULTS | {name: value.strip() for name, value in zip(names, values) if value.strip()}
+    for name, value in row.items():
+        if name != "video" and len(value) > LONGEST_CELL:
+            raise ClipTableError(
+                f"{place}: {name} has {len(value)} letters, expected at most {LONGEST_CELL}; correct it."
+            )
     for name in ("clip", "video"):
         if name not in row:
             raise ClipTableError(f"{place}: the column '{name}' is empty; fill it.")
-    if not re.fullmatch(r"[A-Za-z0-9_-]+", row["clip"]):
-        raise ClipTableError(f"{place}: clip '{row['clip']}' may hold only letters, digits, '_' and '-'; rename it.")
+    if not _NAME.fullmatch(row["clip"]):
+        raise ClipTableError(
+            f"{place}: clip '{row['clip']}' may hold only letters, digits, '_' and '-', at most {LONGEST_NAME} of "
+            "them; rename it."
+        )
+    if too_long(row["video"]):
+        raise ClipTableError(
+            f"{place}: the path of the video has {len(row['video'])} letters; no file can have such a name: correct it."
+        )
     times = {}
     for name in ("start_s", "end_s"):
         try:
-            times[name] = float(row[name])
+            times[name] = float(row[name]) if row[name].isascii() and "_" not in row[name] else -1.0
         except ValueError:
             times[name] = -1.0
-        if not 0 <= times[name] < float("inf"):
-            raise ClipTableError(f"{place}: {name} is '{row[name]}', expected seconds from 0 up; correct it.")
+        if not 0 <= times[name] < MOST_S:
+            raise ClipTableError(
+                f"{place}: {name} is '{row[name]}', expected seconds from 0 to {MOST_S:g}; correct it."
+            )
     if times["end_s"] and times["end_s"] <= times["start_s"]:
         raise ClipTableError(f"{place}: end_s {row['end_s']} does not come after start_s {row['start_s']}; correct it.")
     _check_person(place, row["person"], times["start_s"], times["end_s"])

@@ -3,7 +3,9 @@
 import fcntl
 import logging
 import os
+import struct
 import zipfile
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,6 +18,7 @@ from understudy.weights import TABLE, Weights, load_weights, measure
 
 logger = logging.getLogger(__name__)
 
+MOST_UNPACKED = 1100  # times its size: more no packing of zips can do
 _LOOKS_LIKE_A_PAGE = (b"<!doc", b"<html", b"<?xml", b"versi")  # the last: a pointer of git-lfs
 
 
@@ -65,8 +68,9 @@ def _is_it(part: IO[bytes], wanted: Weights) -> bool:
         return not wanted.known or measure(path).fit(wanted)
     try:
         with zipfile.ZipFile(path) as archive:
-            return archive.testzip() is None
-    except zipfile.BadZipFile:
+            whole = sum(one.file_size for one in archive.infolist())
+            return whole <= MOST_UNPACKED * max(path.stat().st_size, 1) and archive.testzip() is None
+    except (zipfile.BadZipFile, RuntimeError, EOFError, zlib.error, struct.error, ValueError):
         return False
 
 
@@ -93,7 +97,7 @@ def _archive_aside(part: IO[bytes], file: Path) -> Iterator[None]:
     except WeightsError:
         path.replace(aside)
         raise
-    except zipfile.BadZipFile as broken:
+    except (zipfile.BadZipFile, RuntimeError, EOFError, zlib.error, struct.error, ValueError) as broken:
         size, page = path.stat().st_size, _page(path)
         path.replace(aside)
         raise WeightsError(

@@ -14,7 +14,7 @@ import jsonschema
 import yaml
 
 from understudy.backends import backend_fact, list_backends
-from understudy.clips import read_clips
+from understudy.clips import read_clips, too_long
 from understudy.errors import BackendError, ClipTableError, SettingsError
 from understudy.project import POSE_BACKENDS, SURFACE_BACKENDS, Project, listed, made_video, nearest
 from understudy.stages import grown_stages
@@ -27,6 +27,8 @@ BACKEND_FOLDERS = {
     "surface": SURFACE_BACKENDS,
     "flow": "understudy.flow.backends",
 }
+MOST_VALUES = 5_000_000  # of a configuration: a million performers
+MOST_NUMBER = 2**53  # larger ones are not exact
 _LOSSES_OF_ANY_FRAME = ("picture", "gradient", "matte", "flow", "flow_warp", "registration", "perceptual")
 
 
@@ -60,6 +62,7 @@ def load_project(config: Mapping[str, Any], root: Path) -> Project:
 def complete(config: Mapping[str, Any]) -> dict[str, Any]:
     """Check a configuration against the schema and return a copy with every default filled in."""
     schema = load_schema()
+    _check_plain(config)
     settings = json.loads(json.dumps(config))
     if settings.get("offline") in ("true", "false"):  # what `--config offline=true` makes of it
         settings["offline"] = settings["offline"] == "true"
@@ -74,6 +77,62 @@ def complete(config: Mapping[str, Any]) -> dict[str, Any]:
     grow = table.pop("grow")  # written out here, so that a job's params hold its row however the row was given
     table["stages"] = table["stages"] or grown_stages(grow)
     return filled
+
+
+def _check_plain(config: Any) -> None:
+    """Refuse what is no plain value, and a configuration that its anchors make endless or unbearably large.
+
+    YAML holds more than settings need: dates, sets, numbers that are none, aliases that repeat a value a billion times.
+
+    Raises:
+        SettingsError: with the place.
+    """
+    waiting: list[tuple[str, Any]] = [("", config)]
+    for _ in range(MOST_VALUES):
+        if not waiting:
+            return
+        place, value = waiting.pop()
+        if isinstance(value, Mapping):
+            for key, inner in value.items():
+                if not isinstance(key, (str, int)) or isinstance(key, bool):
+                    raise SettingsError(
+                        f"The key {key!r} at {place or 'the top level'} of the configuration is no text; write it in "
+                        "quotes."
+                    )
+                waiting.append((f"{place}.{key}".strip("."), inner))
+        elif isinstance(value, list):
+            waiting += [(place, inner) for inner in value]
+        else:
+            _check_value(place, value)
+    raise SettingsError(
+        f"The configuration holds more than {MOST_VALUES} values, or repeats itself without end (an alias within its "
+        f"own anchor), last at {_shortened(place)}; write it without anchors and aliases."
+    )
+
+
+def _check_value(place: str, value: Any) -> None:
+    """Refuse a single value that no setting can have."""
+    number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    if number and not abs(value) <= MOST_NUMBER:
+        raise SettingsError(f"{place} is {_shown(value)} in the configuration, expected a finite number; correct it.")
+    if isinstance(value, str) and ("\0" in value or too_long(value)):
+        raise SettingsError(
+            f"{place} is {_shown(value)} in the configuration, expected text that a path can hold; correct it."
+        )
+    if not isinstance(value, (str, int, float, bool, type(None))):
+        raise SettingsError(
+            f"{place} is {_shown(value)} ({type(value).__name__}) in the configuration, expected text, a number, true "
+            "or false; write text in quotes."
+        )
+
+
+def _shown(value: Any) -> str:
+    """Write a value for a message; a number of thousands of digits is none that Python writes."""
+    return "a number of many digits" if isinstance(value, int) else _shortened(repr(value))
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) < 80 else f"{text[:77]}..."
 
 
 @cache
@@ -116,7 +175,7 @@ def _explain(error: jsonschema.ValidationError) -> str:
     found = json.dumps(error.instance)
     close = nearest(error.instance, error.validator_value) if error.validator == "enum" else ""
     return (
-        f"{place} is {found if len(found) < 80 else found[:77] + '...'} in the configuration, expected "
+        f"{place} is {_shortened(found)} in the configuration, expected "
         f"{_expected(error)}{close}. {meaning} Correct it."
     )
 
@@ -133,6 +192,7 @@ def _expected(error: jsonschema.ValidationError) -> str:
         "minItems": "at least {} entries",
         "minProperties": "at least {} entries",
         "pattern": "letters, digits and signs that match {}",
+        "maxItems": "at most {} entries",
         "uniqueItems": "entries that differ",
         "contains": "a list that holds {}",
     }

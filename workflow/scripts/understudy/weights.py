@@ -14,6 +14,8 @@ FOLDER = Path("weights")  # where they go, in the working folder
 OPENPOSE = FOLDER / "openpose"  # laid out like OpenPose's own folder models
 TABLE = Path(__file__).parents[3] / "config" / "weights.yaml"
 USES = ("any", "non-commercial", "unclear")
+_NAME = re.compile(r"[A-Za-z0-9._-]+(/[A-Za-z0-9._-]+)*")
+_URL = re.compile(r"https?://[!-~]+")  # printable signs alone
 _DIGITS = {"sha256": 64, "md5": 32}
 _REQUIRED = ("url", "licence", "use", "purpose")
 _OPTIONAL = ("mirrors", "member", "sha256", "md5", "size")
@@ -91,27 +93,47 @@ def load_weights(table: Path = TABLE) -> dict[str, Weights]:
     """
     import yaml  # here, because jobs that only ask where a file belongs have none
 
-    rows = yaml.safe_load(table.read_text(encoding="utf-8"))
+    try:
+        rows = yaml.safe_load(table.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError, RecursionError) as broken:
+        raise WeightsError(f"{table} is no YAML that can be read as UTF-8 ({broken}). Correct it.") from broken
+    if not isinstance(rows, dict):
+        raise WeightsError(
+            f"{table} holds {type(rows).__name__}, expected entries: files' names and their keys. Correct it."
+        )
     return {name: _entry(name, row, table) for name, row in rows.items()}
 
 
 def _entry(name: str, row: Mapping[str, Any], table: Path) -> Weights:
+    if not isinstance(row, Mapping) or not isinstance(name, str):
+        raise WeightsError(
+            f"{table}: the entry {str(name)[:80]!r} is {type(row).__name__} under {type(name).__name__}, expected a "
+            "file's name and the keys url, licence, use and purpose. Correct it."
+        )
     wrong = [f"lacks {key}" for key in _REQUIRED if key not in row]
     wrong += [f"has the unknown key {key}" for key in row if key not in (*_REQUIRED, *_OPTIONAL)]
     if Path(name).is_absolute() or ".." in Path(name).parts:
         wrong.append("leaves the folder weights")
-    urls = (row.get("url", ""), *row.get("mirrors", ()))
-    wrong += [f"has the address {url!r}, which is not http(s)" for url in urls if not re.match(r"https?://", url)]
+    elif not _NAME.fullmatch(name):
+        wrong.append("has a name of other signs than letters, digits, '.', '_', '-' and '/'")
+    mirrors = row.get("mirrors", ())
+    urls = (row.get("url", ""), *(mirrors if isinstance(mirrors, (list, tuple)) else [mirrors]))
+    wrong += [f"has the address {url!r}, which is not http(s)" for url in urls if not _URL.fullmatch(str(url))]
     for sum_, digits in _DIGITS.items():
         value = str(row.get(sum_, ""))
         if value and not re.fullmatch(f"[0-9a-f]{{{digits}}}", value):
             wrong.append(f"has {sum_} {value!r}, expected {digits} hexadecimal digits in lower case")
+    size = row.get("size", 0)
+    if not isinstance(size, int) or isinstance(size, bool) or size < 0:
+        wrong.append(f"has size {size!r}, expected bytes")
+    if not isinstance(row.get("member", ""), str) or "/" in row.get("member", ""):
+        wrong.append(f"has the member {row['member']!r}, expected the name of a file without its folders")
     if row.get("use", "any") not in USES:
         wrong.append(f"has the use {row['use']!r}, expected one of {', '.join(USES)}")
     if wrong:
         raise WeightsError(f"{table}: the entry '{name}' {'; it '.join(wrong)}. Correct it.")
     rest = {key: row.get(key, "") for key in ("member", "sha256", "md5", "licence", "use", "purpose")}
-    return Weights(name=name, urls=urls, size=int(row.get("size", 0)), **rest)
+    return Weights(name=name, urls=urls, size=size, **rest)
 
 
 def weights_at(path: Path) -> Weights | None:

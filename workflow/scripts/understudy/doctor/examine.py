@@ -46,7 +46,7 @@ def _settings(config: Path) -> tuple[dict[str, Any] | None, Finding | None]:
 
     try:
         return complete(yaml.safe_load(config.read_text(encoding="utf-8")) or {}), None
-    except (UnderstudyError, OSError, yaml.YAMLError) as mistake:
+    except (UnderstudyError, OSError, yaml.YAMLError, ValueError, RecursionError, AttributeError) as mistake:
         return None, Finding("configuration", "lack", f"{config}: {mistake}", "correct it, or name another by --config")
 
 

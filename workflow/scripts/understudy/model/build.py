@@ -26,6 +26,7 @@ from understudy.settings import ModelSettings, from_params
 logger = logging.getLogger(__name__)
 
 FORMAT = 1  # of the weight file; raised when older files can no longer be read
+MOST_SIZE, MOST_DOUBLINGS = 2**16, 8  # of a generator that a file describes
 KINDS: dict[str, ModuleType] = {"neural_texture": neural_texture, "vid2vid": vid2vid}  # each has start, grow, blank
 Frames = Sequence[tuple[SemanticMap, FrameTruth]]
 
@@ -123,16 +124,64 @@ def load_generator(weights: Path) -> Generator:
         with safe_open(weights, "pt") as file:
             metadata = file.metadata() or {}
             values = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    except (OSError, SafetensorError) as broken:
+        shape = json.loads(metadata.get("generator", "{}"))
+    except (OSError, SafetensorError, ValueError, TypeError, RuntimeError, RecursionError) as broken:
         raise TrainingError(f"{weights} is no readable weight file ({broken}); train the stage again.") from broken
-    shape = json.loads(metadata.get("generator", "{}"))
-    if shape.get("format") != FORMAT:
+    found = shape.get("format") if isinstance(shape, dict) else None
+    if found != FORMAT:
         raise TrainingError(
-            f"{weights} has format {shape.get('format')}, expected {FORMAT}; train the stage again with this version."
+            f"{weights} has format {found}, expected {FORMAT}; train the stage again with this version."
         )
-    generator = blank_generator(from_params(ModelSettings, shape["settings"]), shape)
+    try:
+        settings = from_params(ModelSettings, shape["settings"])
+    except (KeyError, TypeError, ValueError) as wrong:
+        raise TrainingError(f"{weights} holds no model settings ({wrong}); train the stage again.") from wrong
+    check_weights(values, settings, shape, weights)
+    generator = blank_generator(settings, shape)
     generator.load_state_dict(values)
     return generator.eval().requires_grad_(False)
+
+
+def check_weights(values: Mapping[str, Any], settings: ModelSettings, shape: Mapping[str, Any], path: Path) -> None:
+    """Ask whether weights are those of the generator that a file describes, before one of that size is made.
+
+    Args:
+        values: tensors by name, as they were read: no larger than the file.
+        settings, shape: of the generator, as `blank_generator` takes them.
+        path: for the message.
+
+    Raises:
+        TrainingError: the description cannot be built, or the weights are others, or not finite.
+    """
+    try:
+        _check_sizes(shape)
+        with torch.device("meta"):  # shapes alone; no memory is taken
+            wanted = {name: value.shape for name, value in blank_generator(settings, shape).state_dict().items()}
+        found = {name: value.shape for name, value in values.items()}
+    except (KeyError, TypeError, ValueError, AttributeError, RuntimeError, ArithmeticError, IndexError) as wrong:
+        raise TrainingError(
+            f"{path} describes no generator that can be built ({type(wrong).__name__}: {wrong}); train the stage again."
+        ) from wrong
+    if differing := sorted(name for name in wanted.keys() | found.keys() if wanted.get(name) != found.get(name)):
+        name = differing[0]
+        here, there = (tuple(one[name]) if name in one else "absent" for one in (found, wanted))
+        raise TrainingError(
+            f"{path}: {len(differing)} of {len(wanted)} weights are not those of the generator it describes, such as "
+            f"{name} ({here}, expected {there}); train the stage again."
+        )
+    for name, value in values.items():
+        if not value.isfinite().all():
+            raise TrainingError(f"{path}: {name} holds values that are not finite; train the stage again.")
+
+
+def _check_sizes(shape: Mapping[str, Any]) -> None:
+    """Bound every number of a generator's shape."""
+    for name, value in {**shape.get("canvas", {}), **shape}.items():
+        if name in ("format", "settings", "canvas"):
+            continue
+        most = MOST_DOUBLINGS if name in ("refiners", "scales") else MOST_SIZE
+        if not isinstance(value, int) or not -MOST_SIZE <= value <= most:
+            raise ValueError(f"{name} is {value!r}, expected a whole number up to {most}")
 
 
 def blank_generator(settings: ModelSettings, shape: Mapping[str, Any]) -> Generator:
@@ -149,6 +198,13 @@ def _counted(names: Iterable[str]) -> str:
 
 
 def read_facts(weights: Path) -> dict[str, Any]:
-    """Read what was kept beside the weights: stage, step, digests, figures."""
+    """Read what was kept beside the weights: stage, step, digests, figures.
+
+    Raises:
+        SafetensorError, ValueError: it is no such file.
+    """
     with safe_open(weights, "pt") as file:
-        return json.loads((file.metadata() or {}).get("facts", "{}"))
+        facts = json.loads((file.metadata() or {}).get("facts", "{}"))
+    if not isinstance(facts, dict):
+        raise ValueError(f"{weights} holds facts that are no keys with values")
+    return facts

@@ -16,6 +16,7 @@ from understudy.errors import BackendError
 from understudy.semantics.openpose_layout import OpenPosePerson, body_25_of_coco
 
 VERSION = 1.3
+MOST_PX, MOST_SCORE = 1e6, 10.0  # of a point; OpenPose's own scores pass 1 by a little
 # name_000000000012_keypoints.json of videos, any image name that ends in digits, 12_keypoints.json of a stream
 _FILE = re.compile(r"(?P<name>.*?)(?P<number>\d+)_keypoints\.json")
 _BODY, _FACE, _HANDS = "pose", "face", ("hand_left", "hand_right")
@@ -67,7 +68,7 @@ def read_people(path: Path) -> list[OpenPosePerson]:
         people = json.loads(path.read_text(encoding="utf-8"))["people"]
         if not isinstance(people, list):
             raise TypeError("`people` is no list")
-    except (OSError, ValueError, KeyError, TypeError) as wrong:
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as wrong:
         raise BackendError(
             f"{path} is no file of OpenPose's --write_json ({type(wrong).__name__}: {wrong}); run OpenPose again for "
             f"it, or remove it: a picture without a file counts as one without a person."
@@ -116,15 +117,21 @@ def _points(path: Path, person: dict[str, Any], part: str, counts: Sequence[int]
         return None
     try:
         points = np.asarray(values, np.float64)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         points = np.zeros(0)
     if points.ndim != 1 or len(points) not in [3 * count for count in counts] or not np.isfinite(points).all():
         expected = " or ".join(str(3 * count) for count in counts)
+        found = f"{len(values)} values" if isinstance(values, (list, str, dict)) else type(values).__name__
         raise BackendError(
-            f"{path} holds {len(values)} values for {part}, expected {expected} finite numbers (x, y, score of each "
+            f"{path} holds {found} for {part}, expected {expected} finite numbers (x, y, score of each "
             f"point); run OpenPose with --model_pose BODY_25 again."
         )
     points = points.reshape(-1, 3)
+    if np.abs(points[:, :2]).max() > MOST_PX or points[:, 2].max() > MOST_SCORE:
+        raise BackendError(
+            f"{path} holds numbers up to {np.abs(points).max():g} for {part}, expected pixels of the video and scores "
+            f"of about 0 to 1; run OpenPose again for it."
+        )
     return np.where(points[:, 2:] > 0, points, 0)
 
 

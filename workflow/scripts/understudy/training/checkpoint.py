@@ -56,7 +56,9 @@ class StateFolder:
         folder.mkdir(parents=True, exist_ok=True)
         wanted = json.dumps(manifest, sort_keys=True, indent=1)
         note = folder / MANIFEST
-        if note.is_file() and note.read_text(encoding="utf-8") == wanted:
+        if note.is_dir():
+            raise TrainingError(f"{note} is a folder, expected a file; remove it and run again.")
+        if note.is_file() and note.read_bytes() == wanted.encode():
             return
         stale = [path for path, _ in self._states()]
         if stale:
@@ -105,8 +107,9 @@ class StateFolder:
         """Read the newest whole state, onto the CPU; None where there is none."""
         for path, digest in self._states():
             data = path.read_bytes()
-            if _digest(data) == digest:
-                return torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
+            state = _read(data) if _digest(data) == digest else None
+            if state is not None:
+                return state
             logger.warning("%s is damaged; going back to the state before it", path)
         return None
 
@@ -119,7 +122,7 @@ class StateFolder:
         """Read the facts of the best weights; nothing where there are none yet, or damaged ones."""
         try:
             return read_facts(self.folder / BEST)
-        except (FileNotFoundError, SafetensorError):
+        except (FileNotFoundError, SafetensorError, ValueError):
             return {}
 
     def _states(self) -> Iterator[tuple[Path, str]]:
@@ -129,12 +132,37 @@ class StateFolder:
                 yield path, found[2]
 
 
-def restore(state: Mapping[str, Any], team: Team, random: torch.Generator) -> Progress:
-    """Put a state back into a team whose generator has the state's `shape`."""
-    for name, part in team.parts().items():
-        part.load_state_dict(state[name])
-    random.set_state(state["random"])
+def restore(state: Mapping[str, Any], team: Team, random: torch.Generator, folder: Path) -> Progress:
+    """Put a state back into a team whose generator has the state's `shape`.
+
+    Raises:
+        TrainingError: it is the state of another team, for all its digest says; `folder` is where it lies.
+    """
+    try:
+        for name, part in team.parts().items():
+            part.load_state_dict(state[name])
+        random.set_state(state["random"])
+    except (KeyError, TypeError, ValueError, AttributeError, RuntimeError, IndexError) as wrong:
+        reason = str(wrong).splitlines()[0][:200]
+        raise TrainingError(
+            f"The newest state in {folder} does not fit this training ({type(wrong).__name__}: {reason}); remove that "
+            "file to go back to the one before, or the folder to start afresh."
+        ) from wrong
     return Progress(state["step"], state["seconds"])
+
+
+def _read(data: bytes) -> dict[str, Any] | None:
+    """Read a state's bytes; None where they hold none. Nothing that they name is called."""
+    try:
+        state = torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
+        step, seconds = state["step"], state["seconds"]
+        right = isinstance(step, int) and step >= 0 and isinstance(state["shape"], dict)
+        return state if right and isinstance(state["generator"], dict) and 0 <= seconds < math.inf else None
+    except Exception as broken:  # what bytes raise that are no state is anybody's guess
+        logger.warning(
+            "a state cannot be read (%s)", str(broken).splitlines()[0] if str(broken) else type(broken).__name__
+        )
+        return None
 
 
 def _digest(data: bytes | memoryview) -> str:

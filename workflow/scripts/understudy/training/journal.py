@@ -5,6 +5,7 @@ settings start other curves: `curves.tsv`, `strip.png`, and `board/`, which Tens
 """
 
 import json
+import logging
 import math
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -27,6 +28,9 @@ PSNR = "held_out/person_psnr_db"
 RATE, SPEED, TIME = "rate/learning_rate", "rate/steps_per_second", "rate/training_seconds"
 LOSS = "loss/"
 EVENTS = "events.out.tfevents.*"
+
+
+logger = logging.getLogger(__name__)
 
 
 class Journal:
@@ -152,8 +156,13 @@ class Journal:
         path = self.folder / "progress.json"
         if self.progress.step == 0 or not path.is_file():
             return None
-        before = json.loads(path.read_text(encoding="utf-8"))
-        return before["started"] if before["state_folder"] == relpath(self.state_folder, self.folder) else None
+        try:
+            before = json.loads(path.read_text(encoding="utf-8"))
+            same = before["state_folder"] == relpath(self.state_folder, self.folder)
+            return str(before["started"]) if same else None
+        except (ValueError, KeyError, TypeError, RecursionError) as broken:  # it is written anew, and decides nothing
+            logger.warning("%s cannot be read (%s); the stage's start is taken for now", path, broken)
+            return None
 
 
 def _forget_later(folder: Path, step: int) -> None:

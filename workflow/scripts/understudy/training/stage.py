@@ -20,6 +20,7 @@ from understudy.layouts import open_file
 from understudy.model.build import (
     add_face,
     blank_generator,
+    check_weights,
     grow_generator,
     load_generator,
     save_generator,
@@ -159,8 +160,8 @@ def train_rank(job: Job, weights: Path, state_folder: Path, threads: int) -> Non
         with leader_first():
             footage.prepare(state_folder, threads)
         state = folder.newest()
-        team = _make_team(job, footage, state)
-        progress = restore(state, team, random) if state else Progress()
+        team = _make_team(job, footage, state, state_folder)
+        progress = restore(state, team, random, state_folder) if state else Progress()
         del state  # what it holds is the team's now, or doubled
         start_alike([team.generator, team.average, team.judges])
         if not progress.step:  # it fitted when the stage began
@@ -298,10 +299,12 @@ class _Run:
         )
 
 
-def _make_team(job: Job, footage: Footage, state: Mapping[str, Any] | None) -> Team:
+def _make_team(job: Job, footage: Footage, state: Mapping[str, Any] | None, folder: Path) -> Team:
     """Start or grow the generator, or make one for the weights of a state, and put judges beside it."""
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     perceptual = load_perceptual(job.perceptual) if job.perceptual else None
+    if state:
+        check_weights(state["generator"], job.model, state["shape"], folder)
     generator = blank_generator(job.model, state["shape"]) if state else _make_generator(job, footage)
     generator = generator.placed(device)
     precision = number_type(job.training.precision, device)

@@ -1,20 +1,24 @@
 """The rectangle of the source that a clip shows, and cutting it out."""
 
+import json
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 import cv2
 import numpy as np
 
 from understudy.clips import Clip
-from understudy.errors import VideoError
+from understudy.errors import LayoutError, VideoError
 from understudy.video.backends._contract import SourceFrame
 
 logger = logging.getLogger(__name__)
 
 STEP_PX = 16  # widths of frames are multiples of it, for the networks; 9:16 fits at 256 px without a rest
 SMALLEST_PX = 32
+MOST_PX = 1e5  # of a place in any picture
+LEAST_WIDTH_PX = 8  # of the whole picture at the frames' height
 
 
 @dataclass(frozen=True)
@@ -70,6 +74,28 @@ class View:
         return cv2.resize(inside, (self.out_width, self.out_height), interpolation=cv2.INTER_CUBIC)
 
 
+def read_crop(path: Path) -> dict[str, float]:
+    """Read the rectangle that `locate_person` wrote: left, top, width, height in pixels of the upright source.
+
+    Raises:
+        LayoutError: the file holds something else.
+    """
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+        crop = {name: found[name] for name in ("left", "top", "width", "height")}
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as wrong:
+        raise LayoutError(
+            f"{path} holds no rectangle ({type(wrong).__name__}: {wrong}), expected left, top, width and height as "
+            "JSON; delete it and run again."
+        ) from wrong
+    numbers = [value for value in crop.values() if isinstance(value, (int, float)) and abs(value) <= MOST_PX]
+    if len(numbers) < len(crop) or min(crop["width"], crop["height"]) <= 0:
+        raise LayoutError(
+            f"{path} holds the rectangle {crop}, expected pixels of the upright source; delete it and run again."
+        )
+    return crop
+
+
 def view_of(crop: Mapping[str, float], height: int, width: int, out_height: int, clip: Clip) -> View:
     """Fit a wanted rectangle to the frame: width of the frame a multiple of 16, scale the same both ways.
 
@@ -90,6 +116,11 @@ def view_of(crop: Mapping[str, float], height: int, width: int, out_height: int,
     _check(left, top, wide, high, height, width, clip)
     middle_x, middle_y = left + wide / 2, top + high / 2
     wide, high = min(wide, width), min(round(high), height)
+    if width / high * out_height < LEAST_WIDTH_PX:
+        raise VideoError(
+            f"The clip '{clip.clip}' shows {wide:.0f}x{high} pixels, which would be {wide / high * out_height:.1f} px "
+            f"wide at decode.height_px {out_height}, too narrow to show anybody; name a crop in the clip table."
+        )
     out_width = _frame_width(wide / high * out_height, width / high * out_height)
     scale = min(out_height / high, 1)
     scaled_height, scaled_width = round(height * scale), round(width * scale)

@@ -1,6 +1,5 @@
 """Ingest: a video of any kind becomes upright, cropped frames at a constant rate, and its sound."""
 
-import json
 import logging
 from fractions import Fraction
 from pathlib import Path
@@ -10,7 +9,7 @@ from understudy.clips import Clip
 from understudy.errors import VideoError
 from understudy.job import atomic_path
 from understudy.settings import VERSIONS, DecodeSettings
-from understudy.video.crop import View, ignored_boxes, view_of
+from understudy.video.crop import View, ignored_boxes, read_crop, view_of
 from understudy.video.source import SourceVideo
 from understudy.video.timing import Progress, at_constant_rate, constant_rate
 
@@ -28,10 +27,11 @@ def decode_clip(video: Path, crop: Path, frames: Path, sound: Path, clip: Clip, 
 
     Raises:
         VideoError: the video cannot be read or used; neither file is written.
+        LayoutError: crop holds no rectangle.
     """
     source = SourceVideo(video, settings.backend, settings.ffmpeg.hardware)
     _check_span(source, clip)
-    view = view_of(json.loads(crop.read_text(encoding="utf-8")), source.height, source.width, settings.height_px, clip)
+    view = view_of(read_crop(crop), source.height, source.width, settings.height_px, clip)
     rate = constant_rate(source.rate, settings.rate_fps)
     _log_source(source, view, rate, clip)
     producer = f"video {VERSIONS['video']}, {source.backend.name} {source.backend.version}"

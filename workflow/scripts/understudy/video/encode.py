@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from understudy.backends import load_backend
+from understudy.errors import VideoError
 from understudy.job import atomic_path
 from understudy.settings import FilmSettings
 from understudy.video.film_backends._contract import FilmBackend, FilmPlan
@@ -40,6 +41,8 @@ class Film:
         self.path = Path(path)
         self.rate = Fraction(rate)
         self.frames = 0
+        if sound is not None and not Path(sound).is_file():
+            raise VideoError(f"The sound {sound} does not exist; run again so that the clip is decoded anew.")
         heard = Path(sound) if sound is not None and Path(sound).stat().st_size else None
         self._plan = FilmPlan(self.rate, crf, heard, settings.encoder)
         self._make = load_backend("understudy.video.film_backends", settings.backend)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import av
 
+from understudy.errors import VideoError
 from understudy.video.leads import LEAD_TAG
 
 
@@ -23,7 +24,21 @@ def cut_sound(video: Path, target: Path, start_s: Fraction, length_s: Fraction) 
 
     Returns:
         False, and no file, where the span has no sound.
+
+    Raises:
+        VideoError: the sound is damaged, or of a kind that cannot be copied.
     """
+    try:
+        return _cut(video, target, start_s, length_s)
+    except (av.FFmpegError, ValueError, IndexError, OverflowError) as broken:
+        raise VideoError(
+            f"The sound of {video} cannot be copied ({broken}); convert it first, for example: ffmpeg -i {video.name} "
+            "-c:v copy -c:a aac converted.mp4."
+        ) from broken
+
+
+def _cut(video: Path, target: Path, start_s: Fraction, length_s: Fraction) -> bool:
+    """Copy the packets; see `cut_sound`."""
     with av.open(f"file:{video}") as source:
         stream = source.streams.best("audio")
         if stream is None:

@@ -2,13 +2,15 @@
 
 import logging
 from collections.abc import Iterator
+from contextlib import contextmanager
 from fractions import Fraction
 from pathlib import Path
 
 import av
 import numpy as np
 
-from understudy.video.leads import LEAD_TAG
+from understudy.errors import VideoError
+from understudy.video.leads import LEAD_TAG, read_lead
 from understudy.video.soundcodecs import AAC_RATES, IN_MP4
 
 logger = logging.getLogger(__name__)
@@ -23,26 +25,39 @@ def open_soundtrack(path: Path, film: av.container.OutputContainer) -> "CopiedSo
     Args:
         path: sound of the clip as `cut_sound` wrote it, not empty.
         film: the film, before its first packet.
+
+    Raises:
+        VideoError: it is no such file.
     """
-    source = av.open(f"file:{path}")
-    codec = source.streams.audio[0].codec_context.codec.canonical_name
-    if codec in IN_MP4:
-        return CopiedSound(source, film)
-    logger.info("%s: mp4 cannot carry %s, so the sound becomes AAC", path, codec)
-    return RecodedSound(source, film)
+    with readable(path):
+        source = av.open(f"file:{path}")
+        codec = source.streams.audio[0].codec_context.codec.canonical_name
+        if codec in IN_MP4:
+            return CopiedSound(source, film, path)
+        logger.info("%s: mp4 cannot carry %s, so the sound becomes AAC", path, codec)
+        return RecodedSound(source, film, path)
+
+
+@contextmanager
+def readable(path: Path) -> Iterator[None]:
+    """Name a clip's sound where it turns out to be none."""
+    try:
+        yield
+    except (av.FFmpegError, ValueError, ArithmeticError, IndexError, AttributeError) as broken:
+        raise VideoError(f"The sound {path} cannot be read ({broken}); delete it and run again.") from broken
 
 
 class CopiedSound:
     """Sound whose packets go into the film as they are."""
 
-    def __init__(self, source: av.container.InputContainer, film: av.container.OutputContainer):
+    def __init__(self, source: av.container.InputContainer, film: av.container.OutputContainer, path: Path):
         stream = source.streams.audio[0]
         self._source, self._film = source, film
         self._lead = _lead(source)
         self._target = film.add_stream_from_template(stream)
         self._rate = stream.codec_context.sample_rate
         self._packet_s = Fraction(stream.codec_context.frame_size or 0, self._rate)
-        self._packets = (packet for packet in source.demux(stream) if packet.pts is not None)
+        self._packets = self._demux(stream, path)
         self._waiting = next(self._packets, None)
         self._expected_s: Fraction | None = None
 
@@ -58,6 +73,10 @@ class CopiedSound:
     def finish(self) -> None:
         """End the sound and close its file."""
         self._source.close()
+
+    def _demux(self, stream: av.AudioStream, path: Path) -> Iterator[av.Packet]:
+        with readable(path):
+            yield from (packet for packet in self._source.demux(stream) if packet.pts is not None)
 
     def _carry(self, packet: av.Packet, begin_s: Fraction) -> None:
         # undo the rounding of stamps: packets of one size follow each other without gaps
@@ -75,7 +94,7 @@ class CopiedSound:
 class RecodedSound:
     """Sound that is decoded and coded anew as AAC, mono or stereo; cut to the sample at both ends."""
 
-    def __init__(self, source: av.container.InputContainer, film: av.container.OutputContainer):
+    def __init__(self, source: av.container.InputContainer, film: av.container.OutputContainer, path: Path):
         stream = source.streams.audio[0]
         context = stream.codec_context
         self._source, self._film = source, film
@@ -83,7 +102,7 @@ class RecodedSound:
         self._rate = context.sample_rate if context.sample_rate in AAC_RATES else 48000
         self._layout = "mono" if context.channels == 1 else "stereo"
         self._target = film.add_stream("aac", rate=self._rate, layout=self._layout)
-        self._blocks = self._decode(stream)
+        self._blocks = self._decode(stream, path)
         self._held = np.zeros((1 if self._layout == "mono" else 2, 0), np.float32)  # (channels, samples)
         self._written = 0  # samples
 
@@ -105,8 +124,12 @@ class RecodedSound:
         self._film.mux(self._target.encode(None))
         self._source.close()
 
-    def _decode(self, stream: av.AudioStream) -> Iterator[np.ndarray]:
+    def _decode(self, stream: av.AudioStream, path: Path) -> Iterator[np.ndarray]:
         """Yield (channels, samples) float32 from the clip's start on; gaps are filled with silence."""
+        with readable(path):
+            yield from self._blocks_of(stream)
+
+    def _blocks_of(self, stream: av.AudioStream) -> Iterator[np.ndarray]:
         resampler = av.AudioResampler(format="fltp", layout=self._layout, rate=self._rate)
         place = 0  # samples since the clip's start
         for packet in self._source.demux(stream):
@@ -123,4 +146,4 @@ class RecodedSound:
 
 def _lead(source: av.container.InputContainer) -> Fraction:
     """Seconds by which the sound file begins before its clip."""
-    return Fraction(source.metadata.get(LEAD_TAG, "0"))
+    return read_lead(source.metadata.get(LEAD_TAG, "0"))

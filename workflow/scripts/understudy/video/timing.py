@@ -1,6 +1,7 @@
 """Time: from pictures with stamps of any spacing to a constant rate that keeps speed and length."""
 
 import logging
+import re
 import time
 from collections.abc import Iterable, Iterator
 from fractions import Fraction
@@ -9,6 +10,7 @@ from typing import Protocol, TypeVar
 logger = logging.getLogger(__name__)
 
 REPORT_SECONDS = 5.0
+_LENGTH = re.compile(r"([0-9]{1,6}):([0-9]{1,2}):([0-9]{1,2}(?:\.[0-9]{1,12})?)")
 
 
 class Timed(Protocol):
@@ -68,6 +70,12 @@ def at_constant_rate(
     while start_s + ticks / rate + offset < stop:
         yield shown
         ticks += 1
+
+
+def track_length(tag: str) -> Fraction | None:
+    """Read the end of a track as Matroska writes it, 00:01:02.345000000, in seconds; None where it is no such text."""
+    found = _LENGTH.fullmatch(tag.strip())
+    return None if found is None else int(found[1]) * 3600 + int(found[2]) * 60 + Fraction(found[3])
 
 
 class Progress:

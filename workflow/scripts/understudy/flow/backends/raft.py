@@ -63,7 +63,8 @@ def load_network(path: Path) -> Raft:
             f"Take raft-things.pth or raft-sintel.pth out of the authors' archive."
         ) from error
     network = Raft()
-    state = {name.removeprefix(PARALLEL): values for name, values in found.items()} if isinstance(found, dict) else {}
+    named = found if isinstance(found, dict) and all(isinstance(name, str) for name in found) else {}
+    state = {name.removeprefix(PARALLEL): values for name, values in named.items()}
     state = {name: values for name, values in state.items() if TWICE not in name}
     wanted = network.state_dict()
     missing = [name for name in wanted if name not in state]
@@ -76,6 +77,8 @@ def load_network(path: Path) -> Raft:
             f"{len(wrong)} have another shape, {len(strange)} are unknown (such as {listed}). Take raft-things.pth or "
             f"raft-sintel.pth; the small variant is another network."
         )
+    if not all(state[name].isfinite().all() for name in wanted):
+        raise BackendError(f"{path} holds weights that are not finite; it is damaged: fetch it anew.")
     network.load_state_dict(state)
     return network.eval().requires_grad_(False)
 

@@ -90,7 +90,10 @@ class Dump:
     def _check_boxes(self) -> None:
         height, width = self.size
         for entry in self.entries:
-            boxes = _boxes(entry)
+            try:
+                boxes = _boxes(entry)
+            except BackendError as wrong:
+                raise BackendError(f"{self.path}: {wrong}") from wrong
             if len(boxes) and (boxes[:, 2].max() > width + 1 or boxes[:, 3].max() > height + 1):
                 raise BackendError(
                     f"{self.path}: a box of {entry['file_name']} reaches to x {boxes[:, 2].max():.0f}, y "
@@ -105,7 +108,13 @@ def _is_entry(entry: Any) -> bool:
 
 def _boxes(entry: Mapping[str, Any]) -> np.ndarray:
     """Boxes (N, 4) float of a picture, left, top, right, bottom px."""
-    return _numbers(entry.get("pred_boxes_XYXY"), (0, 4)).reshape(-1, 4)
+    boxes = _numbers(entry.get("pred_boxes_XYXY"), (0, 4))
+    if boxes.size % 4 or not np.isfinite(boxes).all():
+        raise BackendError(
+            f"{entry['file_name']} has boxes of shape {boxes.shape}, expected four finite numbers each, left, top, "
+            "right, bottom; run apply_net.py dump again."
+        )
+    return boxes.reshape(-1, 4)
 
 
 def _numbers(value: Any, empty: tuple[int, ...]) -> np.ndarray:

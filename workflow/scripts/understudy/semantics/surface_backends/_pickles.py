@@ -10,7 +10,9 @@ the zip archive and the sequence of pickles it wrote before.
 
 import pickle
 import pickletools
+import struct
 import zipfile
+import zlib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from io import BytesIO
@@ -97,12 +99,17 @@ def read_pickle(path: Path, records: Iterable[tuple[str, str]]) -> Any:
         ) from None
     except (
         *(pickle.UnpicklingError, ValueError, TypeError, KeyError, AttributeError, IndexError, EOFError),
-        *(OverflowError, MemoryError, RecursionError, zipfile.BadZipFile, ImportError),
+        *(OverflowError, MemoryError, RuntimeError, zipfile.BadZipFile, ImportError, struct.error, OSError, zlib.error),
     ) as broken:
-        raise BackendError(
-            f"{path} is no pickle that can be read, or is damaged ({type(broken).__name__}: {broken}); write it again "
-            "with apply_net.py dump."
-        ) from broken
+        raise BackendError(_damaged(path, broken)) from broken
+
+
+def _damaged(path: Path, broken: Exception) -> str:
+    reason = str(broken)[:200]
+    return (
+        f"{path} is no pickle that can be read, or is damaged ({type(broken).__name__}: {reason}); write it again with "
+        "apply_net.py dump."
+    )
 
 
 def _read_archive(path: Path, records: tuple[tuple[str, str], ...]) -> Any:
@@ -117,8 +124,11 @@ def _read_archive(path: Path, records: tuple[tuple[str, str], ...]) -> Any:
     folder = main.removesuffix("data.pkl")
 
     def fetch(name: str) -> bytes:
-        with zipfile.ZipFile(path) as archive:
-            return archive.read(name)
+        try:
+            with zipfile.ZipFile(path) as archive:
+                return archive.read(name)
+        except (zipfile.BadZipFile, RuntimeError, OSError, EOFError, zlib.error) as broken:
+            raise BackendError(_damaged(path, broken)) from broken
 
     if f"{folder}byteorder" in entries and fetch(f"{folder}byteorder") != b"little":
         raise RefusedError("numbers of a big-endian machine")

@@ -9,6 +9,7 @@ import ffmpeg
 from understudy.errors import VideoError
 from understudy.video.programs import address, find_programs, last_words
 from understudy.video.refusals import check_format, no_pictures, nothing_decoded, unknown_coding, unreadable
+from understudy.video.timing import track_length
 
 MEASURED_PICTURES = 300  # whose stamps tell the rate of files that do not count their pictures
 REORDERED = 4  # pictures at the end of those that may lack a neighbour which is stored later
@@ -121,19 +122,19 @@ def rate_of(path: Path, track: dict[str, Any]) -> Fraction:
     return declared if declared and abs(declared / measured - 1) < RATE_SLACK else measured
 
 
-def declared_s(track: dict[str, Any], first_s: Fraction) -> Fraction | None:
+def declared_s(container: str, track: dict[str, Any], first_s: Fraction) -> Fraction | None:
     """Length of the track as its file declares it, from the first picture on.
 
     Matroska writes the end of the track, counted from 0, as a text such as 00:01:02.345000000.
     """
     if track.get("duration_ts"):
-        return track["duration_ts"] * Fraction(track["time_base"])
+        rate = fraction(track.get("avg_frame_rate", ""))
+        counted = int(track.get("nb_frames", 0)) / rate if container == "avi" and rate else Fraction(0)
+        return max(track["duration_ts"] * Fraction(track["time_base"]), counted)
     tags = track.get("tags", {})
     text = next((value for name, value in tags.items() if name.upper().startswith("DURATION")), "")
-    parts = text.split(":")
-    if len(parts) != 3:
-        return None
-    return int(parts[0]) * 3600 + int(parts[1]) * 60 + Fraction(parts[2]) - first_s
+    end_s = track_length(text)
+    return None if end_s is None else end_s - first_s
 
 
 def packet_length(path: Path, track: dict[str, Any], ticks: int) -> int:

@@ -164,7 +164,7 @@ class Backend:
             height=height,
             width=width,
             rate=rate,
-            duration_s=declared_s(self._stream, self._origin),
+            duration_s=declared_s(self._told["format"]["format_name"], self._stream, self._origin),
             first_pts_s=self._origin,
             rotation_deg=self._upright.rotation_deg,
             mirrored=self._upright.mirrored,

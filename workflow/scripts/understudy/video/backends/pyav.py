@@ -15,9 +15,17 @@ from av.sidedata.sidedata import Type
 from understudy.errors import VideoError
 from understudy.video.backends._contract import SourceFacts, SourceFrame
 from understudy.video.colour import FULL, colour_of, to_rgb
-from understudy.video.refusals import check_format, no_pictures, nothing_decoded, unknown_coding, unreadable
+from understudy.video.refusals import (
+    check_format,
+    no_pictures,
+    nothing_decoded,
+    other_shape,
+    unknown_coding,
+    unreadable,
+)
 from understudy.video.sound import cut_sound
 from understudy.video.source import broken_off
+from understudy.video.timing import track_length
 from understudy.video.upright import square_size, upright_of
 
 logger = logging.getLogger(__name__)
@@ -26,6 +34,7 @@ THREADS = 2
 SEEK_FROM_S = 5  # spans that begin later are sought, with a margin of one second
 MEASURED_PICTURES = 300  # whose stamps tell the rate of files that do not count their pictures
 REORDERED = 4  # pictures at the end of those that may lack a neighbour which is stored later
+SHAPE_SLACK = 0.02  # relative difference of width over height that is rounding
 RATE_SLACK = 0.02  # relative difference of declared and measured rate that is rounding or a dropped picture
 
 
@@ -42,6 +51,7 @@ class Backend:
             self._colour = colour_of(first)
             self._upright = upright_of(_display_matrix(first))
             self._size = square_size(first.height, first.width, stream.sample_aspect_ratio)  # height, width as stored
+            self._stored = first.height, first.width
             self._origin = _stamp(first, Fraction(0))
             self.facts = self._facts(first, stream, self._rate(stream))
 
@@ -67,12 +77,19 @@ class Backend:
                 container.seek(int((self._origin + start_s) / stream.time_base), stream=stream)
             time_s = -1 / self.facts.rate
             for frame in self._decode(container, stream):
+                self._check_shape(frame)
                 # stamps that go back would turn time round; such a picture is never on display
                 stamp = _stamp(frame, self._origin + time_s + 1 / self.facts.rate) - self._origin
                 time_s = max(stamp, time_s)
                 duration = (frame.duration or 0) * frame.time_base
                 scaled = partial(self._scaled, frame)
                 yield SourceFrame(time_s, duration, scaled, self.facts.height, self.facts.width)
+
+    def _check_shape(self, frame: av.VideoFrame) -> None:
+        """Refuse a picture of another shape than the first: it would be squeezed. Another size is scaled."""
+        height, width = self._stored
+        if abs(frame.width / frame.height / (width / height) - 1) > SHAPE_SLACK:
+            raise VideoError(other_shape(self.path, (height, width), (frame.height, frame.width)))
 
     def _decode(self, container: av.container.InputContainer, stream: av.VideoStream) -> Iterator[av.VideoFrame]:
         """Decode all frames; damaged data ends it, but for what stands before the first whole picture."""
@@ -138,7 +155,7 @@ class Backend:
             height=height,
             width=width,
             rate=rate,
-            duration_s=_declared_s(stream, self._origin),
+            duration_s=_declared_s(stream.container.format.name, stream, self._origin),
             first_pts_s=self._origin,
             rotation_deg=self._upright.rotation_deg,
             mirrored=self._upright.mirrored,
@@ -180,18 +197,17 @@ def _stamps_at_start(container: av.container.InputContainer, stream: av.VideoStr
     return sorted(stamps)[: -REORDERED or None] if len(stamps) > 10 * REORDERED else sorted(stamps)
 
 
-def _declared_s(stream: av.VideoStream, first_s: Fraction) -> Fraction | None:
+def _declared_s(container: str, stream: av.VideoStream, first_s: Fraction) -> Fraction | None:
     """Length of the track as its file declares it, from the first picture on.
 
     Matroska writes the end of the track, counted from 0, as a text such as 00:01:02.345000000.
     """
     if stream.duration:
-        return stream.duration * stream.time_base
+        counted = stream.frames / stream.average_rate if container == "avi" and stream.average_rate else Fraction(0)
+        return max(stream.duration * stream.time_base, counted)  # of a cut AVI only what is there is declared
     text = next((value for name, value in stream.metadata.items() if name.upper().startswith("DURATION")), "")
-    parts = text.split(":")
-    if len(parts) != 3:
-        return None
-    return int(parts[0]) * 3600 + int(parts[1]) * 60 + Fraction(parts[2]) - first_s
+    end_s = track_length(text)
+    return None if end_s is None else end_s - first_s
 
 
 def _stamp(frame: av.VideoFrame, otherwise_s: Fraction) -> Fraction:

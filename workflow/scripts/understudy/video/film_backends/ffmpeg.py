@@ -12,7 +12,7 @@ import numpy as np
 
 from understudy.errors import BackendError, VideoError
 from understudy.video.film_backends._contract import FilmPlan
-from understudy.video.leads import LEAD_TAG
+from understudy.video.leads import LEAD_TAG, read_lead
 from understudy.video.programs import address, find_programs, last_words
 from understudy.video.soundcodecs import AAC_RATES, IN_MP4
 
@@ -114,10 +114,7 @@ def quality(plan: FilmPlan) -> dict[str, object]:
 
 def _join(silent: Path, sound: Path, film: Path, length_s: Fraction) -> None:
     """Put pictures and sound together: packets as they are where mp4 can carry them, else coded anew as AAC."""
-    told = ffmpeg.probe(address(sound), find_programs().ffprobe, v="error")
-    track = next(stream for stream in told["streams"] if stream["codec_type"] == "audio")
-    tags = {name.upper(): value for name, value in told["format"].get("tags", {}).items()}
-    lead = Fraction(tags.get(LEAD_TAG, "0"))
+    track, lead = _read_sound(sound)
     pictures, heard = ffmpeg.input(address(silent)), None
     if track["codec_name"] in IN_MP4:
         # packets of which more than half lies before the film's end
@@ -141,6 +138,26 @@ def _join(silent: Path, sound: Path, film: Path, length_s: Fraction) -> None:
             f"ffmpeg cannot put the sound {sound} into the film ({last_words(made.stderr)}); delete that file and run "
             "again, or choose film.backend: pyav."
         )
+
+
+def _read_sound(sound: Path) -> tuple[dict, Fraction]:
+    """Return what ffprobe says of a clip's sound, and the seconds by which it begins before its clip.
+
+    Raises:
+        VideoError: it is no such file.
+    """
+    try:
+        told = ffmpeg.probe(address(sound), find_programs().ffprobe, v="error")
+        track = next((stream for stream in told["streams"] if stream.get("codec_type") == "audio"), None)
+        tags = {name.upper(): value for name, value in told["format"].get("tags", {}).items()}
+        lead = read_lead(tags.get(LEAD_TAG, "0"))
+    except ffmpeg.Error as failed:
+        raise VideoError(f"The sound {sound} cannot be read ({last_words(failed.stderr)}); delete it.") from failed
+    except (ValueError, ArithmeticError) as broken:
+        raise VideoError(f"The sound {sound} cannot be read ({broken}); delete it and run again.") from broken
+    if track is None:
+        raise VideoError(f"The sound {sound} holds no sound; delete it and run again.")
+    return track, lead
 
 
 def _packet_s(sound: Path, track: dict) -> Fraction:

@@ -1,0 +1,38 @@
+"""Bad input ends in a right result or in a clear message, within seconds, and touches nothing outside results/.
+
+`make corpus` runs the same cases and writes their table.
+"""
+
+import pytest
+
+from hostile.corpus import CASES, run_corpus
+from hostile.witnesses import WITNESSES
+
+pytestmark = pytest.mark.slow
+LEAST = 150
+
+
+@pytest.fixture(scope="module")
+def outcomes(tmp_path_factory):
+    """How every case ended, by title."""
+    return run_corpus(tmp_path_factory.mktemp("corpus"))
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.title)
+def test_bad_input_ends_in_a_right_result_or_in_a_message(case, outcomes):
+    outcome = outcomes[case.title]
+    assert outcome.end in ("right", "refused"), f"{outcome.end}: {outcome.message}"
+    assert not outcome.stray, outcome.stray
+
+
+def test_the_corpus_is_large_and_no_two_cases_are_one():
+    assert len({case.title for case in CASES}) == len(CASES) >= LEAST
+
+
+def test_a_bad_end_is_noticed(tmp_path):
+    found = run_corpus(tmp_path, list(WITNESSES.values()))
+    ends = {name: found[case.title].end for name, case in WITNESSES.items()}
+    assert ends == {name: name for name in WITNESSES} | {"wrong words": "wrong", "memory": "traceback"}
+    strays = {name: found[case.title].stray for name, case in WITNESSES.items()}
+    assert strays["refused"] == ["neighbour.txt", "project/stray"]
+    assert strays["right"] == ["project/results/.frames.host-1.part.h5"]
