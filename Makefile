@@ -6,7 +6,7 @@ WORKERS ?= 2
 BIN := $(VENV)/bin
 SNAKEMAKE := $(BIN)/snakemake --workflow-profile profiles/embedded --cores $(CORES)
 
-.PHONY: demo test test-cluster test-environments cluster lint format dry-runs doctor docs clean help
+.PHONY: demo test test-cluster test-environments cluster lint format dry-runs doctor docs corpus fuzz clean help
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
@@ -75,6 +75,18 @@ CONFIG ?= config/config.yaml
 doctor:  ## what this machine has, what it lacks, licences of what is in use
 	@if [ -x $(BIN)/python ]; then $(BIN)/python tools/doctor.py --config $(CONFIG); \
 	else $(PYTHON) tools/doctor.py --config $(CONFIG); fi
+
+corpus: $(VENV)/.dev  ## try every bad input of tests/hostile; the table of all goes to results/corpus.md
+	$(BIN)/python benchmarks/corpus.py
+
+# SECONDS each; TARGETS="clips video" for some. Linux on x86-64.
+SECONDS ?= 20
+$(VENV)/.fuzz: $(VENV)/.dev requirements/fuzz.txt
+	$(BIN)/pip install --quiet --no-deps -r requirements/fuzz.txt
+	touch $@
+
+fuzz: $(VENV)/.fuzz  ## look for bytes that a reader cannot bear; SECONDS=20 for each of them
+	$(BIN)/python benchmarks/fuzz.py $(TARGETS) --seconds $(SECONDS)
 
 docs: $(VENV)/.run  ## write the generated pages (settings, files) anew
 	$(BIN)/python tools/write_pages.py

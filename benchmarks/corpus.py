@@ -14,8 +14,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT / "tests"), str(ROOT / "workflow" / "scripts")]
 
-from hostile.case import Case, Outcome
-from hostile.corpus import CASES, run_corpus
+from hostile.case import Case, Outcome  # noqa: E402
+from hostile.corpus import CASES, run_corpus  # noqa: E402
 
 ENDS = ("right", "refused", "traceback", "crash", "hang", "wrong")
 LONGEST = 160  # letters of a message in the table

@@ -36,7 +36,8 @@ def main() -> int:
             TARGETS[names[0]](arguments.again.read_bytes())
             return 0
         sys.stdout.write("| reader | inputs tried | lines reached | found |\n|---|---|---|---|\n")
-        return int(any([drive(name, TARGETS[name].seeds(), Path(folder), arguments.seconds) for name in names]))
+        found = [name for name in names if drive(name, TARGETS[name].seeds(), Path(folder), arguments.seconds)]
+        return int(bool(found))
 
 
 def drive(name: str, seeds: list[bytes], folder: Path, seconds: int) -> bool:

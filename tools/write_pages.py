@@ -8,7 +8,8 @@ from typing import Any
 ROOT = Path(__file__).parents[1]
 sys.path.append(str(ROOT / "workflow" / "scripts"))
 
-from understudy.layouts import BODY_SHAPE, LAYOUTS, PROGRESS, SCHEMA_VERSION  # noqa: E402
+from understudy.inspection import KINDS  # noqa: E402
+from understudy.layouts import ATTRIBUTES, BODY_SHAPE, LAYOUTS, PROGRESS, SCHEMA_VERSION  # noqa: E402
 from understudy.validation import load_schema  # noqa: E402
 
 HEAD = """# Settings
@@ -29,8 +30,8 @@ Every HDF5 file of the project, schema version {SCHEMA_VERSION}. This page is wr
 `workflow/scripts/understudy/layouts.py`; a test fails when it is out of date. One row per frame, always: a frame
 without a person is a row with `valid` false. Axes: T frames, H rows, W columns; P and Q are rows and columns of a
 surface, `samples` (an attribute) times H and W; N runs of frames. Pixel centres lie at integer + 0.5, x points right,
-y down. Every file says in its attributes its layout, schema version, producer and the settings that made it. Plain
-h5py reads all of it.
+y down. Every file says in its attributes its layout, schema version, producer and the settings that made it; those
+that jobs read besides are listed. Every file is held to this page when it is opened. Plain h5py reads all of it.
 """
 
 
@@ -96,6 +97,10 @@ def files_page() -> str:
             axes = ", ".join(str(axis) for axis in array.axes)
             meaning = f"{array.meaning}{' (optional)' if array.optional else ''}"
             lines.append(f"| `{dataset}` | {array.dtype} | {axes} | {meaning} |")
+        if ATTRIBUTES[name]:
+            lines += ["", "| attribute | kind | meaning |", "|---|---|---|"]
+        for attribute, said in ATTRIBUTES[name].items():
+            lines.append(f"| `{attribute}` | {KINDS[said.kind][0]} | {said.meaning} |")
     body, progress = (
         "\n".join(f"| `{key}` | {meaning} |" for key, meaning in keys.items()) for keys in (BODY_SHAPE, PROGRESS)
     )

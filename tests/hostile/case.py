@@ -91,11 +91,11 @@ def run_script(name: str, inputs: Mapping[str, Any], outputs: Mapping[str, Any],
     """
     log = Path("results") / "logs" / f"{name}.log"
     job = SimpleNamespace(
-        input=_Named(inputs),
+        input=_Named({"segments": [], "fit": [], **inputs}),
         output=_Named(outputs),
         params=_Named(more.get("params", {})),
         wildcards=_Named(more.get("wildcards", {})),
-        resources=_Named(more.get("resources", {"gpu": 1})),
+        resources=_Named(more.get("resources", {"gpu": 0})),
         threads=more.get("threads", 1),
         log=[str(log)],
     )

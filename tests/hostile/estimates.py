@@ -190,34 +190,51 @@ def _encrypted(path: Path) -> None:
 
 def _dumps() -> Iterator[Case]:
     bomb = b"\x80\x04" + b"]" * 200_000 + b"a" * 199_999 + b"."
+
+    def bytes_(data: bytes) -> Callable[[Path], object]:
+        return lambda path: path.write_bytes(data)
+
+    def pickled(value: object) -> Callable[[Path], object]:
+        return bytes_(pickle.dumps(value))
+
+    def cut(path: Path) -> None:
+        _zip(path, pickle.dumps(_entries()))
+        path.write_bytes(path.read_bytes()[:-30])
+
+    def gigabytes(path: Path) -> None:
+        _zip(path, pickle.dumps(_entries()), zipfile.ZIP_DEFLATED, data=bytes(50_000_000))
+
+    dotted = b"\x80\x04\x8c\x02os\x8c\x06system\x93\x8c\x0btouch stray\x85R."
+    doubled = (b"]h%ch%caq%c" % (n, n, n + 1) for n in range(40))
+    upwards = [_entry(file_name=f"../../{number}.png") for number in range(PICTURES - 1)]
     makes: dict[str, Callable[[Path], object]] = {
         "missing": lambda path: None,
         "empty": lambda path: path.touch(),
         "text": lambda path: path.write_text("dump"),
         "noise": lambda path: path.write_bytes(np.random.default_rng(0).bytes(5000)),
         "cut": lambda path: path.write_bytes(pickle.dumps(_entries())[:-40]),
-        "a call of the system": lambda path: path.write_bytes(pickle.dumps(Attack())),
+        "a call of the system": pickled(Attack()),
         "a call in the old protocol": lambda path: path.write_bytes(b"cos\nsystem\n(S'touch stray'\ntR."),
-        "a call by a module's dotted name": lambda path: path.write_bytes(b"\x80\x04\x8c\x02os\x8c\x06system\x93\x8c\x0btouch stray\x85R."),
-        "a call within a list": lambda path: path.write_bytes(pickle.dumps([*_entries(), Attack()])),
+        "a call by a module's dotted name": bytes_(dotted),
+        "a call within a list": pickled([*_entries(), Attack()]),
         "a call within an archive": lambda path: _zip(path, pickle.dumps(Attack())),
         "a length of 2**62": lambda path: path.write_bytes(b"\x80\x04\x8e" + (2**62).to_bytes(8, "little") + b"x."),
         "a number of a million digits": lambda path: path.write_bytes(b"I" + b"9" * 1_000_000 + b"\n."),
         "nested two hundred thousand times": lambda path: path.write_bytes(bomb),
         "a memory of 2**31 things": lambda path: path.write_bytes(b"\x80\x02]r\xff\xff\xff\x7f."),
-        "things doubled forty times": lambda path: path.write_bytes(b"\x80\x02]q\x00" + b"".join(b"]h" + bytes([n]) + b"ah" + bytes([n]) + b"aq" + bytes([n + 1]) for n in range(40)) + b"."),
+        "things doubled forty times": bytes_(b"\x80\x02]q\x00" + b"".join(doubled) + b"."),
         "a stack that is empty": lambda path: path.write_bytes(b"\x80\x020000."),
         "an unknown step": lambda path: path.write_bytes(b"\x80\x02\xff."),
         "a protocol to come": lambda path: path.write_bytes(b"\x80\x7fN."),
-        "nothing": lambda path: path.write_bytes(pickle.dumps(None)),
-        "an empty list": lambda path: path.write_bytes(pickle.dumps([])),
-        "keys": lambda path: path.write_bytes(pickle.dumps({"a": 1})),
-        "entries that are numbers": lambda path: path.write_bytes(pickle.dumps([1, 2])),
-        "names that are numbers": lambda path: path.write_bytes(pickle.dumps([_entry(file_name=5)] * PICTURES)),
-        "names without numbers": lambda path: path.write_bytes(pickle.dumps([_entry(file_name="a.png")] * PICTURES)),
-        "names of 5000 digits": lambda path: path.write_bytes(pickle.dumps([_entry(file_name="9" * 5000)] * PICTURES)),
-        "names that leave the folder": lambda path: path.write_bytes(pickle.dumps([_entry(file_name=f"../../{n}.png") for n in range(PICTURES - 1)])),
-        "too few pictures": lambda path: path.write_bytes(pickle.dumps(_entries()[:5])),
+        "nothing": pickled(None),
+        "an empty list": pickled([]),
+        "keys": pickled({"a": 1}),
+        "entries that are numbers": pickled([1, 2]),
+        "names that are numbers": pickled([_entry(file_name=5)] * PICTURES),
+        "names without numbers": pickled([_entry(file_name="a.png")] * PICTURES),
+        "names of 5000 digits": pickled([_entry(file_name="9" * 5000)] * PICTURES),
+        "names that leave the folder": pickled(upwards),
+        "too few pictures": pickled(_entries()[:5]),
         "boxes of five numbers": _torch_boxes(lambda torch: torch.ones(5)),
         "boxes that are none": _torch_boxes(lambda torch: torch.full((1, 4), float("nan"))),
         "boxes that are infinite": _torch_boxes(lambda torch: torch.tensor([[0.0, 0.0, float("inf"), 5.0]])),
@@ -226,8 +243,8 @@ def _dumps() -> Iterator[Case]:
         "boxes of 2**40 repeats": _torch_boxes(lambda torch: torch.ones(1).expand(2**40, 4)),
         "numbers of another sum": _damaged_numbers,
         "an archive of nothing": lambda path: zipfile.ZipFile(path, "w").close(),
-        "an archive cut": lambda path: (_zip(path, pickle.dumps(_entries())), path.write_bytes(path.read_bytes()[:-30])),
-        "an archive that unpacks to gigabytes": lambda path: _zip(path, pickle.dumps(_entries()), zipfile.ZIP_DEFLATED, data=bytes(50_000_000)),
+        "an archive cut": cut,
+        "an archive that unpacks to gigabytes": gigabytes,
         "an archive with a secret": _encrypted,
         "an archive that leaves its folder": lambda path: _zip(path, pickle.dumps(Attack()), **{"../../stray": b"x"}),
         "an archive of another order of bytes": lambda path: _zip(path, pickle.dumps(_entries()), byteorder=b"big"),
@@ -261,6 +278,10 @@ def _pictures() -> Iterator[Case]:
     def drawn(image: np.ndarray) -> Callable[[Path], object]:
         return lambda where: cv2.imwrite(str(where / "000005_IUV.png"), image)
 
+    def link(where: Path) -> None:
+        (where / "000005_IUV.png").unlink()
+        (where / "000005_IUV.png").symlink_to("000005_IUV.png")
+
     good = cv2.imencode(".png", picture)[1].tobytes()
     huge = good[:16] + (100_000).to_bytes(4, "big") * 2 + good[24:]
     changes: dict[str, Callable[[Path], object]] = {
@@ -276,7 +297,7 @@ def _pictures() -> Iterator[Case]:
         "all empty": lambda where: [cv2.imwrite(str(path), picture * 0) for path in where.iterdir()],
         "a number of 200 digits": lambda where: (where / "000005_IUV.png").rename(where / f"{'9' * 200}_IUV.png"),
         "without a number": lambda where: (where / "000005_IUV.png").rename(where / "a_IUV.png"),
-        "a link to itself": lambda where: ((where / "000005_IUV.png").unlink(), (where / "000005_IUV.png").symlink_to("000005_IUV.png")),
+        "a link to itself": link,
     }  # fmt: skip
     for name, change in changes.items():
         yield Case("IUV pictures", name, partial(act, change), "BackendError: .*iuv")

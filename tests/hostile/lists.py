@@ -9,6 +9,7 @@ from hostile.case import Case, planning, prepared
 from understudy.fetch import _place
 from understudy.weights import Weights, load_weights
 
+BOMB = "".join(f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10) if n else 'x'}]\n" for n in range(10))
 GOOD = "url: https://example.org/a\n  licence: MIT\n  use: any\n  purpose: test\n"
 LISTS: dict[str, tuple[str | bytes, str]] = {
     "empty": ("", "keys|entries"),
@@ -31,7 +32,9 @@ LISTS: dict[str, tuple[str | bytes, str]] = {
     "a name of nothing": (f'"":\n  {GOOD}', "entry ''"),
     "an address of a file": ("a.pth: {url: 'file:///etc/passwd', licence: MIT, use: any, purpose: x}\n", "not http"),
     "an address that is a number": ("a.pth: {url: 7, licence: MIT, use: any, purpose: x}\n", "not http"),
-    "an address with an end of line": ('a.pth: {url: "https://a\\nb", licence: MIT, use: any, purpose: x}\n', "not http"),
+    "an address with an end of line": (
+        'a.pth: {url: "https://a\\nb", licence: MIT, use: any, purpose: x}\n', "not http"
+    ),
     "mirrors that are a word": (f"a.pth:\n  {GOOD}  mirrors: https://b\n", "mirrors|not http"),
     "a sum of another length": (f"a.pth:\n  {GOOD}  sha256: abc\n", "sha256"),
     "a sum that is a number": (f"a.pth:\n  {GOOD}  md5: 12345678901234567890123456789012\n", "md5"),
@@ -40,7 +43,7 @@ LISTS: dict[str, tuple[str | bytes, str]] = {
     "an unknown use": (f"a.pth:\n  {GOOD.replace('any', 'all')}", "use"),
     "a member that is a list": (f"a.pth:\n  {GOOD}  member: [a]\n", "member"),
     "a member that leaves the archive": (f"a.pth:\n  {GOOD}  member: ../../etc/passwd\n", "member"),
-    "lists that repeat a billion times": ("".join(f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10) if n else 'x'}]\n" for n in range(10)), "a0"),
+    "lists that repeat a billion times": (BOMB, "a0"),
 }  # fmt: skip
 
 

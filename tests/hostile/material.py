@@ -149,9 +149,8 @@ def train_stage(state: str = "results/state", previous: str = "", warm: str = ""
     """Run rule train_stage for two steps on the clip's windows."""
     inputs = _inputs("windows") | {"previous": [previous] if previous else [], "warm": [warm] if warm else []}
     params = {"model": asdict(MODEL), "training": training_section() | changes, "dataset": asdict(DATASET)}
-    run_script(
-        "train_stage", inputs, {"weights": "results/s0t0/generator.safetensors"}, params=params | {"state": state}
-    )
+    outputs = {"weights": "results/s0t0/generator.safetensors"}
+    run_script("train_stage", inputs, outputs, params=params | {"state": state}, resources={"gpu": 1})
 
 
 def render_transfer() -> None:

@@ -22,7 +22,7 @@ from hostile.case import Case, prepared
 from planted import LOSSES, vgg19_weights
 from understudy.training.checkpoint import MANIFEST
 
-Damage = Callable[[Path], None]
+Damage = Callable[[Path], object]
 GENERATOR = Path("clip") / "generator.safetensors"
 
 
@@ -235,18 +235,23 @@ def _states() -> Iterator[Case]:
         save_file({"a": torch.zeros(2)}, path / "best.safetensors", {"facts": "[1]"})
 
     def parent(name: str, text: str | bytes) -> Damage:
-        return lambda path: (
-            (path.parent / "s0t0" / name).write_bytes(text if isinstance(text, bytes) else text.encode()) and None
-        )
+        data = text if isinstance(text, bytes) else text.encode()
+        return lambda path: (path.parent / "s0t0" / name).write_bytes(data)
 
     def prepared_frames(path: Path) -> None:
         for one in path.glob("frames-*.npy"):
             one.write_bytes(one.read_bytes()[:300])
 
+    def reshaped(values: dict) -> None:
+        values["generator"][next(iter(values["generator"]))] = torch.zeros(3, 3)
+
+    def spoilt(values: dict) -> None:
+        next(iter(values["generator"].values())).fill_(float("nan"))
+
     damages: dict[str, Damage] = {
         "a hostile pickle": hostile,
         "a hostile archive": hostile_archive,
-        "an empty state": lambda path: (path / named(b"", 99)).write_bytes(b"") and None,
+        "an empty state": lambda path: (path / named(b"", 99)).write_bytes(b""),
         "flipped bytes": flip,
         "a state that is a list": partial(changed, lambda values: [1, 2]),
         "a state without a step": partial(changed, lambda values: values.pop("step") and None),
@@ -254,21 +259,21 @@ def _states() -> Iterator[Case]:
         "a step that is text": partial(changed, lambda values: values.update(step="two")),
         "seconds that are none": partial(changed, lambda values: values.update(seconds=float("nan"))),
         "a state without weights": partial(changed, lambda values: values.pop("average") and None),
-        "weights of another shape": partial(changed, lambda values: values["generator"].update({next(iter(values["generator"])): torch.zeros(3, 3)})),
-        "weights that are not finite": partial(changed, lambda values: values["generator"][next(iter(values["generator"]))].fill_(float("nan")) and None),
+        "weights of another shape": partial(changed, reshaped),
+        "weights that are not finite": partial(changed, spoilt),
         "a shape of a million": partial(changed, lambda values: values["shape"].update(height_px=10**6)),
         "a shape that is text": partial(changed, lambda values: values.update(shape="large")),
         "chance that is none": partial(changed, lambda values: values.update(random=torch.zeros(3, dtype=torch.uint8))),
         "a manifest that is no text": only_first,
-        "a manifest that is a folder": lambda path: ((path / MANIFEST).unlink(), (path / MANIFEST).mkdir()) and None,
+        "a manifest that is a folder": lambda path: ((path / MANIFEST).unlink(), (path / MANIFEST).mkdir()),
         "best weights that lie": best_lies,
-        "best weights that are text": lambda path: (path / "best.safetensors").write_text("best") and None,
+        "best weights that are text": lambda path: (path / "best.safetensors").write_text("best"),
         "progress that is no JSON": parent("progress.json", "so far"),
         "progress that is a list": parent("progress.json", "[1]"),
         "progress that is no text": parent("progress.json", b"\xff\xff"),
-        "a curve that is none": lambda path: (path / "curves.tsv").write_bytes(b"\xff\x00step\tx\n1\n") and None,
+        "a curve that is none": lambda path: (path / "curves.tsv").write_bytes(b"\xff\x00step\tx\n1\n"),
         "prepared frames that were cut": prepared_frames,
-        "a lock that is left": lambda path: (path / "lock").write_text("1234") and None,
+        "a lock that is left": lambda path: (path / "lock").write_text("1234"),
     }  # fmt: skip
 
     def act(damage: Damage, folder: Path) -> None:
@@ -424,7 +429,8 @@ def _onnx() -> Iterator[Case]:
     place = np.full((133, 3), 0.5)
     place[:, 2] = np.nan
     yield Case(
-        "ONNX", "points that are none", partial(act, detector, lambda path: onnx_models.write_planted_pose(path, place, (64, 48))),
+        "ONNX", "points that are none",
+        partial(act, detector, lambda path: onnx_models.write_planted_pose(path, place, (64, 48))),
         "BackendError: .*pose|FootageError", lenient=True,
     )  # fmt: skip
 
@@ -455,6 +461,10 @@ def _caffe() -> Iterator[Case]:
 
         return damage
 
+    def as_folder(folder: Path) -> None:
+        (folder / "pose_deploy.prototxt").unlink()
+        (folder / "pose_deploy.prototxt").mkdir()
+
     damages: dict[str, Callable[[Path], object]] = {
         "prototxt empty": layout(lambda _: ""),
         "prototxt of noise": layout(lambda _: "{{{{" * 100),
@@ -471,7 +481,7 @@ def _caffe() -> Iterator[Case]:
         "caffemodel of noise": weights(lambda data: np.random.default_rng(0).bytes(len(data))),
         "caffemodel of another network": weights(lambda data: data.replace(b"conv1_1", b"conv9_9")),
         "prototxt missing": lambda folder: (folder / "pose_deploy.prototxt").unlink(),
-        "prototxt that is a folder": lambda folder: ((folder / "pose_deploy.prototxt").unlink(), (folder / "pose_deploy.prototxt").mkdir()),
+        "prototxt that is a folder": as_folder,
     }  # fmt: skip
     for name, damage in damages.items():
         yield Case("Caffe", name, partial(act, damage), r"BackendError: .*(prototxt|caffemodel|models)")

@@ -50,7 +50,8 @@ NAMES = {
     "that is here": ".", "that is above": "..", "with a dollar": "$HOME", "with a command": "$(touch stray)",
     "with backticks": "`touch stray`", "with a semicolon": "a;b", "with a pipe": "a|b", "with a star": "a*",
     "with a wildcard": "{clip}", "with a percent sign": "%d", "with a colon": "a:b", "with a backslash": "a\\b",
-    "with a null": "a\0b", "with letters that look alike": "mе", "with an accent": "é", "that runs backwards": "\u202eab",
+    "with a null": "a\0b",
+    "with letters that look alike": "mе", "with an accent": "é", "that runs backwards": "\u202eab",
     "with digits of another script": "٣", "with a slash": "me/whole", "of 300 letters": "a" * 300,
 }  # fmt: skip
 GOOD_NAMES = {"with a leading dash": "-rf", "with two dashes": "--help", "of a digit": "0", "called whole": "whole"}

@@ -182,14 +182,24 @@ def _picture() -> bytes:
     return cv2.imencode(".png", picture)[1].tobytes()
 
 
-LAYOUT = 'input: "image"\ninput_dim: 1\ninput_dim: 3\ninput_dim: 16\ninput_dim: 16\nlayer { name: "a" type: "ReLU" bottom: "image" top: "a" }'
+LAYOUT = """input: "image"
+input_dim: 1
+input_dim: 3
+input_dim: 16
+input_dim: 16
+layer { name: "a" type: "ReLU" bottom: "image" top: "a" }
+"""
+TABLE = b"clip\tvideo\tstart_s\tperson\tcrop\tignore\nme\ta.mp4\t1\t2,3@1.5\t0,0,9,9\t1,2,3,4;5,6,7,8\n"
+CONFIG = ROOT / "config"
 CROP = json.dumps({"left": 0, "top": 1.5, "width": 64, "height": 64})
 TARGETS: dict[str, Target] = {
-    "clips": Target(read_clips, lambda: [b"clip\tvideo\tstart_s\tperson\tcrop\tignore\nme\ta.mp4\t1\t2,3@1.5\t0,0,9,9\t1,2,3,4;5,6,7,8\n"]),
+    "clips": Target(read_clips, lambda: [TABLE]),
     "configuration": Target(
-        _configuration, lambda: [(ROOT / "config" / f"{name}.yaml").read_bytes() for name in ("smoke", "demo", "pair_128")]
+        _configuration, lambda: [(CONFIG / f"{name}.yaml").read_bytes() for name in ("smoke", "demo", "pair_128")]
     ),
-    "weights_list": Target(load_weights.__wrapped__, lambda: [f"a.pth:\n  {GOOD}".encode(), (ROOT / "config" / "weights.yaml").read_bytes()]),
+    "weights_list": Target(
+        load_weights.__wrapped__, lambda: [f"a.pth:\n  {GOOD}".encode(), (CONFIG / "weights.yaml").read_bytes()]
+    ),
     "keypoints": Target(read_people, lambda: [_text(_person()).encode()]),
     "crop": Target(read_crop, lambda: [CROP.encode()]),
     "leads": Target(_lead, lambda: [b"1/48", b"00:01:02.345000000"]),

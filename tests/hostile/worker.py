@@ -15,6 +15,7 @@ def main(folder: Path, outcomes: Path, titles: list[str]) -> None:
     """Judge the cases of these titles, each in a folder of its own; write a line before and after each."""
     by_title = {case.title: case for case in (*CASES, *WITNESSES.values())}
     os.environ["UNDERSTUDY_MATERIAL"] = str(folder / "material")
+    os.environ["TORCHINDUCTOR_CACHE_DIR"] = str(folder / "inductor")  # PyTorch's own, made when it is imported
     tempfile.tempdir = None
     with outcomes.open("a", encoding="utf-8") as file:
         for number, title in enumerate(titles):

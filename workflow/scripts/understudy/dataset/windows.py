@@ -164,6 +164,8 @@ def read_windows(path: Path) -> Windows:
         if surface not in ("body", "clipped", "both"):
             raise ValueError(f"surface is {surface!r}")
     runs = tuple(Run(*row) for row in zip(*columns, strict=True))
+    if not runs:
+        raise LayoutError(f"{path} holds no rows, so it names no frames; delete it and run again.")
     for number, run in enumerate(runs):
         if run.clip not in range(len(clips)) or run.first < 0 or run.length < 1 or run.split not in SPLITS.values():
             raise LayoutError(

@@ -1,11 +1,14 @@
 """Curves of a training: each figure over the steps, in few points, in a file that a killed training leaves readable."""
 
 import csv
+import logging
 import math
 from collections.abc import Mapping
 from pathlib import Path
 
 from understudy.job import atomic_path
+
+logger = logging.getLogger(__name__)
 
 MOST_POINTS = 500  # of one curve; thinned to half of it when it gets there
 COLUMNS = ("step", "figure", "value")
@@ -80,7 +83,11 @@ def _read(path: Path) -> dict[str, Curve]:
     curves: dict[str, Curve] = {}
     if not path.is_file():
         return curves
-    whole, _, _ = path.read_text(encoding="utf-8").rpartition("\n")
-    for step, name, value in list(csv.reader(whole.splitlines(), delimiter="\t"))[1:]:
-        curves.setdefault(name, []).append((int(step), float(value)))
+    try:
+        whole, _, _ = path.read_text(encoding="utf-8").rpartition("\n")
+        for step, name, value in list(csv.reader(whole.splitlines(), delimiter="\t"))[1:]:
+            curves.setdefault(name, []).append((int(step), float(value)))
+    except (ValueError, csv.Error) as broken:  # they decide nothing
+        logger.warning("%s is damaged (%s); the curves begin anew", path, broken)
+        return {}
     return curves
