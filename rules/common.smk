@@ -43,11 +43,6 @@ def growing(amount):
     return grown
 
 
-def literal(path):
-    """Return a path whose braces Snakemake takes for letters, not for wildcards."""
-    return path.replace("{", "{{").replace("}", "}}")
-
-
 def section(name):
     """Return one section of the settings, as the only settings a job gets."""
     return project.section(name)
@@ -60,7 +55,7 @@ def locating_pose(wildcards):
 
 def locating_files(wildcards):
     """Return what the pose backend reads, where it finds where a clip is cropped."""
-    return [ancient(literal(path)) for path in project.locating_files(wildcards.clip)]
+    return [ancient(path) for path in project.locating_files(wildcards.clip)]
 
 
 def locating_state(wildcards):
@@ -78,7 +73,7 @@ def pose_section(wildcards):
 
 def pose_files(wildcards):
     """Return what the pose backend reads besides the clip; `pose_state`, not their date, stands for them."""
-    return [ancient(literal(path)) for path in project.pose_files(wildcards.clip)]
+    return [ancient(path) for path in project.pose_files(wildcards.clip)]
 
 
 def pose_state(wildcards):
@@ -205,7 +200,7 @@ def flow_section():
 
 def flow_files(wildcards):
     """Return what the flow backend reads besides the clip; `flow_state`, not their date, stands for them."""
-    return [ancient(literal(path)) for path in project.flow_files()]
+    return [ancient(path) for path in project.flow_files()]
 
 
 def flow_state(wildcards):
@@ -244,7 +239,7 @@ def unless_split(asked, joining):
 
 def surface_files(wildcards):
     """Return what the surface backend reads besides the clip; `surface_state`, not their date, stands for them."""
-    return [ancient(literal(path)) for path in project.surface_files(wildcards.clip)]
+    return [ancient(path) for path in project.surface_files(wildcards.clip)]
 
 
 def surface_state(wildcards):
@@ -266,7 +261,7 @@ def surface_memory_mb(wildcards):
 
 
 def source_video(wildcards):
-    return literal(project.source_video(wildcards.clip))
+    return project.source_video(wildcards.clip)
 
 
 def synthetic_section(wildcards):
@@ -298,7 +293,7 @@ def previous_weights(wildcards):
 def warm_weights(wildcards):
     """Return another performer's weights that a first stage starts from, where the configuration names any."""
     path = project.warm_weights(wildcards.performer, wildcards.stage)
-    return [literal(path)] if path else []
+    return [path] if path else []
 
 
 def final_weights(wildcards):
@@ -323,7 +318,7 @@ def fetch_allowed(wildcards):
 def perceptual_weights(wildcards):
     """Return the weights of the perceptual loss, where it is on; their digest, not their date, stands for them."""
     path = project.perceptual_weights()
-    return [ancient(literal(path))] if path else []
+    return [ancient(path)] if path else []
 
 
 def stage_training(wildcards):

@@ -66,8 +66,8 @@ def rows(draw) -> Clip:
     )
 
 
-@tried
-@given(table=any_.lists(rows(), min_size=1, max_size=4, unique_by=lambda row: row.clip))
+@few
+@given(table=any_.lists(rows(), min_size=1, max_size=2, unique_by=lambda row: row.clip))
 def test_a_written_clip_table_comes_back(table, tmp_path_factory):
     path = tmp_path_factory.mktemp("table") / "clips.tsv"
     lines = ["\t".join(["clip", "video", *DEFAULTS])]
@@ -152,14 +152,11 @@ def test_anything_that_is_no_configuration_is_refused(values):
         complete({"performers": values} if not isinstance(values, dict) else {"performer": values})
 
 
-POINT = any_.tuples(any_.floats(1, 4000, width=32), any_.floats(1, 4000, width=32), any_.floats(0.0625, 1, width=32))
-
-
 @few
-@given(people=any_.lists(any_.lists(POINT, min_size=137, max_size=137), max_size=3))
-def test_keypoints_that_are_written_come_back(people, tmp_path_factory):
+@given(people=any_.integers(0, 4), seed=any_.integers(0, 2**32 - 1), largest=any_.floats(1, 9000))
+def test_keypoints_that_are_written_come_back(people, seed, largest, tmp_path_factory):
     path = tmp_path_factory.mktemp("keypoints") / "0_keypoints.json"
-    points = [np.array(one) for one in people]
+    points = np.random.default_rng(seed).uniform(1e-3, [largest, largest, 1], (people, 137, 3))
     written = [OpenPosePerson(one[:25], one[25:95], one[95:].reshape(2, 21, 3)) for one in points]
     path.write_text(people_text(written))
     for before, after in zip(written, read_people(path), strict=True):
@@ -191,7 +188,7 @@ ENTRY = any_.fixed_dictionaries(
 )  # fmt: skip
 
 
-@tried
+@few
 @given(entries=any_.dictionaries(any_.from_regex(r"[a-z]{1,5}(/[a-z]{1,5})?\.pth", fullmatch=True), ENTRY, max_size=3))
 def test_a_written_list_of_weights_comes_back(entries, tmp_path_factory):
     path = tmp_path_factory.mktemp("weights") / "weights.yaml"

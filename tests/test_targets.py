@@ -6,7 +6,7 @@ import pytest
 
 from hostile.targets import TARGETS, altered
 
-CHANGED = 25
+CHANGED = 10
 
 
 @pytest.fixture(scope="module", autouse=True)

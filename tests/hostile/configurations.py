@@ -74,7 +74,7 @@ TEXTS: dict[str, tuple[str, str]] = {
         f'{HEAD}training: {{stages: [{{name: "s0t0\\n", height_px: 256, clip_frames: 1}}]}}\n', "name is"
     ),
     "more stages than anybody trains": (
-        f"{HEAD}training: {{grow: {{heights_px: {[*range(64, 64000)]}}}}}\n", "heights_px|entries"
+        f"{HEAD}training: {{grow: {{heights_px: {[*range(64, 2000)]}}}}}\n", "heights_px|entries"
     ),
     "a seed below nothing": (f"{HEAD}training: {{seed: -1}}\n", "seed is -1"),
     "losses of nothing at all": (f"{HEAD}training: {{losses: {{picture: .nan}}}}\n", "picture is nan"),
@@ -154,13 +154,14 @@ def _commands() -> Iterator[Case]:
     """The few that run the command itself: names that Snakemake might take for something else, and what it refuses."""
     names = {
         "with a blank and quotes": 'it\'s "my" video.mp4',
-        "with a wildcard": "{clip} {threads}.mp4",
         "with a leading dash": "-n.mp4",
         "with an end of line": "two\nlines.mp4",
         "with a star": "[a]*?.mp4",
     }
     for name, video in names.items():
         yield Case("command", f"a video's name {name}", partial(_run, HEAD, video, "me", ()))
+    braces = partial(_run, HEAD, "{clip} {threads}.mp4", "me", ())
+    yield Case("command", "a video's name with a wildcard", braces, "braces in its name")
     yield Case(
         "command",
         "a video that is its own result",
@@ -204,5 +205,5 @@ def _run(text: str, video: str, clip: str, words: tuple[str, ...], folder: Path)
     if "Traceback (most recent call last)" in said:
         raise RuntimeError(said[-3000:])
     if made.returncode:
-        raise Refused(said[said.find("Building DAG") :][-1500:])
+        raise Refused(said[-1500:])
     assert "estimate_pose" in said and clip in said, said[-2000:]

@@ -17,6 +17,7 @@ from hostile.case import Case, prepared
 from hostile.networks import Attack
 
 PICTURES = 24  # of the clip
+HARMLESS = {"boxes without results"}  # nobody is found
 NUMBERS = [10.0, 20.0, 0.9] * 25
 
 
@@ -202,7 +203,7 @@ def _dumps() -> Iterator[Case]:
         path.write_bytes(path.read_bytes()[:-30])
 
     def gigabytes(path: Path) -> None:
-        _zip(path, pickle.dumps(_entries()), zipfile.ZIP_DEFLATED, data=bytes(50_000_000))
+        _zip(path, pickle.dumps(_entries()), zipfile.ZIP_DEFLATED, **{"data/0": bytes(50_000_000)})
 
     dotted = b"\x80\x04\x8c\x02os\x8c\x06system\x93\x8c\x0btouch stray\x85R."
     doubled = (b"]h%ch%caq%c" % (n, n, n + 1) for n in range(40))
@@ -251,7 +252,7 @@ def _dumps() -> Iterator[Case]:
     }  # fmt: skip
     for name, make in makes.items():
         words = r"BackendError: .*(dump\.pkl|CSE)"
-        yield Case("DensePose dump", name, partial(_run_dump, make), words)
+        yield Case("DensePose dump", name, partial(_run_dump, make), words, lenient=name in HARMLESS)
 
 
 # --- IUV pictures

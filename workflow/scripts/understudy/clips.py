@@ -140,6 +140,10 @@ def _read_row(place: str, names: list[str], values: list[str]) -> Clip:
             f"{place}: clip '{row['clip']}' may hold only letters, digits, '_' and '-', at most {LONGEST_NAME} of "
             "them; rename it."
         )
+    if "{" in row["video"] or "}" in row["video"]:
+        raise ClipTableError(
+            f"{place}: the video '{row['video']}' has braces in its name, which Snakemake takes for a wildcard; rename it."
+        )
     if too_long(row["video"]):
         raise ClipTableError(
             f"{place}: the path of the video has {len(row['video'])} letters; no file can have such a name: correct it."

@@ -27,7 +27,7 @@ BACKEND_FOLDERS = {
     "surface": SURFACE_BACKENDS,
     "flow": "understudy.flow.backends",
 }
-MOST_VALUES = 5_000_000  # of a configuration: a million performers
+MOST_VALUES = 1_000_000  # of a configuration: a hundred thousand performers have half of it
 MOST_NUMBER = 2**53  # larger ones are not exact
 _LOSSES_OF_ANY_FRAME = ("picture", "gradient", "matte", "flow", "flow_warp", "registration", "perceptual")
 

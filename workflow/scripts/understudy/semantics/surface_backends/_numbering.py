@@ -6,6 +6,7 @@ from pathlib import Path
 
 from understudy.errors import BackendError
 
+_NUMBER = re.compile(r"(?<![0-9])[0-9]{1,18}(?![0-9])")  # longer ones are no number of a picture
 HOW = "ffmpeg -i VIDEO -fps_mode passthrough pictures/%06d.png makes one for each"
 
 
@@ -45,7 +46,7 @@ def numbers_of(names: Sequence[str], where: Path) -> list[int]:
     Raises:
         BackendError: a name has no number, or two names have the same.
     """
-    found = [[int(digits) for digits in re.findall(r"\d+", Path(name).stem)] for name in names]
+    found = [[int(digits) for digits in _NUMBER.findall(Path(name).stem)] for name in names]
     for name, numbers in zip(names, found, strict=True):
         if not numbers:
             raise BackendError(f"{where}: the picture {name} has no number in its name; number them ({HOW}).")
@@ -61,7 +62,9 @@ def numbers_of(names: Sequence[str], where: Path) -> list[int]:
 
 def _missing(numbers: Sequence[int]) -> str:
     """Name the first few numbers that lack between the first and the last."""
-    lacking = sorted(set(range(min(numbers), max(numbers) + 1)) - set(numbers)) if len(numbers) < 10**6 else []
+    if max(numbers) - min(numbers) > 10**6:
+        return ""
+    lacking = sorted(set(range(min(numbers), max(numbers) + 1)) - set(numbers))
     if not lacking or len(lacking) > 10**5:
         return ""
     return f"; missing {', '.join(map(str, lacking[:5]))}{' and others' if len(lacking) > 5 else ''}"
