@@ -142,7 +142,8 @@ def _read_row(place: str, names: list[str], values: list[str]) -> Clip:
         )
     if "{" in row["video"] or "}" in row["video"]:
         raise ClipTableError(
-            f"{place}: the video '{row['video']}' has braces in its name, which Snakemake takes for a wildcard; rename it."
+            f"{place}: the video '{row['video']}' has braces in its name, which Snakemake takes for wildcards; "
+            "rename it."
         )
     if too_long(row["video"]):
         raise ClipTableError(
