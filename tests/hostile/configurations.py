@@ -155,11 +155,12 @@ def _commands() -> Iterator[Case]:
     names = {
         "with a blank and quotes": 'it\'s "my" video.mp4',
         "with a leading dash": "-n.mp4",
-        "with an end of line": "two\nlines.mp4",
         "with a star": "[a]*?.mp4",
     }
     for name, video in names.items():
         yield Case("command", f"a video's name {name}", partial(_run, HEAD, video, "me", ()))
+    lines = partial(_run, HEAD, "two\nlines.mp4", "me", ())
+    yield Case("command", "a video's name with an end of line", lines, "column 'video' is empty")
     braces = partial(_run, HEAD, "{clip} {threads}.mp4", "me", ())
     yield Case("command", "a video's name with a wildcard", braces, "braces in its name")
     yield Case(

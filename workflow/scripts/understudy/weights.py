@@ -132,7 +132,7 @@ def _entry(name: str, row: Mapping[str, Any], table: Path) -> Weights:
         wrong.append(f"has the use {row['use']!r}, expected one of {', '.join(USES)}")
     if wrong:
         raise WeightsError(f"{table}: the entry '{name}' {'; it '.join(wrong)}. Correct it.")
-    rest = {key: row.get(key, "") for key in ("member", "sha256", "md5", "licence", "use", "purpose")}
+    rest = {key: str(row.get(key, "")) for key in ("member", "sha256", "md5", "licence", "use", "purpose")}
     return Weights(name=name, urls=urls, size=size, **rest)
 
 

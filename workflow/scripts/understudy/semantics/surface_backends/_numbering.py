@@ -49,7 +49,7 @@ def numbers_of(names: Sequence[str], where: Path) -> list[int]:
     found = [[int(digits) for digits in _NUMBER.findall(Path(name).stem)] for name in names]
     for name, numbers in zip(names, found, strict=True):
         if not numbers:
-            raise BackendError(f"{where}: the picture {name} has no number in its name; number them ({HOW}).")
+            raise BackendError(f"{where}: the picture {name[:80]} has no number in its name; number them ({HOW}).")
     for place in range(1, min(map(len, found)) + 1):
         column = [numbers[-place] for numbers in found]
         if len(set(column)) == len(column):
