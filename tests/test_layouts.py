@@ -39,7 +39,7 @@ def test_rows_are_copied_as_they_are_stored_or_in_blocks(tmp_path, monkeypatch):
         writer.extend(**{name: values[:0] for name, values in rows.items()})
     with create(tmp_path / "three.h5", "surface", "test") as writer:
         for name in ("one", "none", "one"):
-            with open_file(tmp_path / f"{name}.h5", "surface") as file:
+            with h5py.File(tmp_path / f"{name}.h5") as file:  # `open_file` refuses one of no frames
                 writer.copy(file, file)
     with open_file(tmp_path / "three.h5", "surface") as file, open_file(tmp_path / "one.h5", "surface") as one:
         for name, values in rows.items():

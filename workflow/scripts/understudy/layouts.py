@@ -247,7 +247,7 @@ class Writer:
             data = source[name]
             self.extend(group, **{name: data[:0]})
             target = self.file[f"{group}/{name}" if group else name]
-            if not _one_row_chunks(data) or (data.chunks, data.compression) != (target.chunks, target.compression):
+            if not _one_row_chunks(data) or _packing(data) != _packing(target):
                 for first in range(0, len(data), BLOCK):
                     self.extend(group, **{name: data[first : first + BLOCK]})
                 continue
@@ -322,6 +322,10 @@ def describe(file: h5py.File) -> Facts:
     values = read_attributes(file, file.filename)
     values["settings"] = json.loads(values.get("settings", "{}"))
     return values
+
+
+def _packing(data: h5py.Dataset) -> tuple[object, ...]:
+    return data.chunks, data.compression, data.shuffle, data.fletcher32
 
 
 def _one_row_chunks(data: h5py.Dataset) -> bool:
