@@ -118,7 +118,7 @@ def test_a_training_on_two_gpus_is_preempted_and_loses_its_node_and_goes_on_by_i
         return int(states[-1].name[6:14]) if states else 0
 
     def until(comes, what):
-        assert slurm_cluster.waited(comes, 120), f"{what}\n{said(project)}\n{log()}"
+        assert slurm_cluster.waited(comes, 240), f"{what}\n{said(project)}\n{log()}"
 
     def log():
         logs = (project / "results" / "logs" / "slurm" / "rule_train_stage").glob("ada_s0t9/*.log")
