@@ -97,6 +97,20 @@ def people_segments(wildcards):
     ]
 
 
+def followed_person(wildcards):
+    """Return the person followed through a clip, where it is split to register their joints."""
+    split = project.registered_segments(wildcards.clip)
+    return [f"results/clips/{wildcards.clip}/segments/followed.h5"] if split else []
+
+
+def registered_segments(wildcards):
+    folder = f"results/clips/{wildcards.clip}/segments"
+    return [
+        f"{folder}/shifts_{segment}.h5"
+        for segment in project.registered_segments(wildcards.clip)
+    ]
+
+
 def people_gpus(wildcards):
     """Return the GPUs of a pose job; one that only joins segments takes none."""
     return 0 if project.pose_segments(wildcards.clip) else project.pose_gpus()

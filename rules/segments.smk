@@ -25,6 +25,56 @@ rule find_people_segment:
         "../workflow/scripts/find_people_segment.py"
 
 
+rule follow_person:
+    """Follow the chosen person through all of a long clip: smoothed, not yet registered to the mattes."""
+    input:
+        frames="results/clips/{clip}/frames.h5",
+        people="results/clips/{clip}/people.h5",
+        whole=whole_picture,
+        sheet=people_sheet,
+    output:
+        followed=temp("results/clips/{clip}/segments/followed.h5"),
+    log:
+        "results/logs/follow_person/{clip}.log",
+    benchmark:
+        "results/benchmarks/follow_person/{clip}.tsv"
+    conda:
+        "../envs/people.yaml"
+    threads: 1
+    resources:
+        mem_mb=growing(4000),
+        runtime=growing(240),
+    params:
+        person=chosen_person,
+        settings=pose_section,
+        version=version("semantics"),
+    script:
+        "../workflow/scripts/follow_person.py"
+
+
+rule register_segment:
+    """Find how far the joints of one segment of a long clip lie off the person's outline."""
+    input:
+        followed="results/clips/{clip}/segments/followed.h5",
+    output:
+        shifts=temp("results/clips/{clip}/segments/shifts_{segment}.h5"),
+    log:
+        "results/logs/register_segment/{clip}/{segment}.log",
+    benchmark:
+        "results/benchmarks/register_segment/{clip}/{segment}.tsv"
+    conda:
+        "../envs/people.yaml"
+    threads: 1
+    resources:
+        mem_mb=growing(4000),
+        runtime=growing(240),
+    params:
+        segment="{segment}",
+        version=version("semantics"),
+    script:
+        "../workflow/scripts/register_segment.py"
+
+
 rule fit_surface:
     """Fit once, to all of a long clip, what the surfaces of its segments share."""
     input:

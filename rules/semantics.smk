@@ -61,6 +61,8 @@ rule estimate_pose:
         people="results/clips/{clip}/people.h5",
         whole=whole_picture,
         sheet=people_sheet,
+        followed=followed_person,
+        segments=registered_segments,
     output:
         pose="results/clips/{clip}/pose.h5",
     log:

@@ -50,7 +50,7 @@ def ask_everything(project):
     by_clip = (
         "source_video clip_row decoded_row located_row decode_of locating_pose locating_files locating_state "
         "locating_gpus locates_by_backend pose_section pose_files pose_state people_pose people_of chooses "
-        "surface_section surface_files surface_state pose_segments segments fits_surface"
+        "surface_section surface_files surface_state pose_segments registered_segments segments fits_surface"
     )
     for clip in project.clips_in_use():
         for name in by_clip.split():

@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 
 from defaults import pose_settings, surface_settings
-from posing import make_pose
 from understudy.backends import backend_fact, list_backends, load_backend
 from understudy.errors import FootageError, LayoutError
 from understudy.layouts import open_file
@@ -15,7 +14,7 @@ from understudy.segments import Segment
 from understudy.semantics.choice import Choice
 from understudy.semantics.people import BACKENDS as POSE_BACKENDS
 from understudy.semantics.people import find_people, find_people_segment
-from understudy.semantics.pose import estimate_pose
+from understudy.semantics.pose import estimate_pose, follow_person, register_segment
 from understudy.semantics.surface import BACKENDS, estimate_surface, estimate_surface_segment, fit_surface
 
 THREE = [Segment(number, 3) for number in (1, 2, 3)]
@@ -71,10 +70,18 @@ def test_people_with_a_memory_are_joined_to_the_bit_and_meet_at_the_seams(synthe
     assert_same(tmp_path / "joined.h5", tmp_path / "whole.h5")
     short_blocks.block_s = 600.0
     find_people(frames, tmp_path / "at_once.h5", settings)
+    followed = tmp_path / "followed.h5"
+    follow_person(frames, tmp_path / "joined.h5", followed, Choice("largest"), settings)
+    shifts = [tmp_path / f"shifts_{segment}.h5" for segment in THREE]
+    for segment, path in zip(THREE, shifts, strict=True):
+        register_segment(followed, path, segment)
+    pose = tmp_path / "joined_pose.h5"
+    estimate_pose(frames, tmp_path / "joined.h5", pose, Choice("largest"), settings, 1, [followed], shifts)
     poses = []
     for name in ("whole", "at_once"):
         estimate_pose(frames, tmp_path / f"{name}.h5", tmp_path / f"{name}_pose.h5", Choice("largest"), settings)
         poses.append(content(tmp_path / f"{name}_pose.h5")[0])
+    assert_same(pose, tmp_path / "whole_pose.h5")
     for name in ("body", "face", "hands"):
         one, other = (pose[name] for pose in poses)
         assert (one[..., :2] != other[..., :2]).any(), "the memory is real"
@@ -128,10 +135,9 @@ def test_a_segment_without_anybody_is_rows_of_nobody(tiny_clip, tmp_path, monkey
 
 
 @pytest.mark.parametrize("name", ["body_model", "truth", "none"])
-def test_surfaces_are_joined_to_the_bit(name, synthetic_clip, tmp_path):
+def test_surfaces_are_joined_to_the_bit(name, tiny_clip, tiny_pose, tmp_path):
     """What is fitted to the clip is fitted once, to all of it."""
-    frames, pose, settings = synthetic_clip.frames, tmp_path / "pose.h5", surface_settings(name, samples=1)
-    make_pose(frames, pose, pose_settings("truth", smooth_frames=1, gap_frames=0))
+    frames, pose, settings = tiny_clip.frames, tiny_pose, surface_settings(name, samples=2)
     fit = []
     if load_backend(BACKENDS, name).fits_clip:
         fit = [str(tmp_path / "fit.json")]

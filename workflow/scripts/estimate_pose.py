@@ -19,4 +19,6 @@ with job_log(snakemake.log[0]):
         choice=Choice.of(snakemake.params.person, snakemake.input.sheet, snakemake.input.whole),
         settings=from_params(PoseSettings, snakemake.params.settings),
         threads=snakemake.threads,
+        followed=snakemake.input.followed,
+        segments=snakemake.input.segments,
     )

@@ -109,6 +109,10 @@ LAYOUTS: dict[str, dict[str, Array]] = {
         "row": Array("int32", ("T",), "row of people.h5 it was made from, -1 where there is none", optional=True),
         "matte": Array("uint8", ("T", "H", "W"), "person mask of backends that make one", optional=True),
     },
+    "shifts": {
+        "shift": Array("float64", ("T", 12, 2), "x, y px by which each joint that is registered should move"),
+        "known": Array("bool", ("T",), "the person's outline is seen; elsewhere the shift is 0"),
+    },
     "surface": {**_SURFACE, **_BODY_SURFACE, "valid": Array("bool", ("T",), "the surface could be fitted")},
     # one group per stride of the temporal judges: stride_1, stride_3, ...
     "flow": {
@@ -177,7 +181,9 @@ ATTRIBUTES: dict[str, dict[str, Attribute]] = {
         "person": Attribute("text", "who is followed, as the clip table says it"),
         "track": Attribute("number", "number of that person"),
         "whole": Attribute("flag", "chosen among the people of the whole picture"),
+        "registration": Attribute("text", "of a person not yet registered: sizes of the body, JSON; empty: not known"),
     },
+    "shifts": {},
     "surface": {
         **_SURFACES,
         "body": Attribute("mapping", "the fitted body, see below; of backends that fit one"),

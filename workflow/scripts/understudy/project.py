@@ -147,6 +147,12 @@ class Project:
         block_s = backend_fact(POSE_BACKENDS, self.settings["pose"]["backend"], "block_s")
         return segment_names(self.length_s(clip), max(wanted_s, block_s) if wanted_s else 0.0)
 
+    def registered_segments(self, clip: str) -> list[str]:
+        """Name the segments in which a clip's joints are registered to the mattes; none where that is no work."""
+        backend = self.settings["pose"]["backend"]
+        has_matte, exact = (backend_fact(POSE_BACKENDS, backend, fact) for fact in ("has_matte", "exact"))
+        return self.segments(clip) if has_matte and not exact else []
+
     def segments(self, clip: str) -> list[str]:
         """Name the segments in which a clip's surface and flow are estimated; none where it stays whole."""
         return segment_names(self.length_s(clip), self.settings["segments"]["seconds"])

@@ -2,18 +2,25 @@
 
 import logging
 import time
-from contextlib import ExitStack
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
+from understudy.body.fit import BodyShape
 from understudy.errors import FootageError, LayoutError
-from understudy.layouts import Writer, create
+from understudy.joining import open_segments
+from understudy.layouts import Writer, create, open_file
+from understudy.segments import Segment
 from understudy.semantics.boxes import person_boxes
 from understudy.semantics.choice import Choice, choose_track, rows_at, rows_of_track
 from understudy.semantics.matte import keep_own
 from understudy.semantics.people import SHAPES, People, open_people
-from understudy.semantics.registration import register_clip
+from understudy.semantics.pose_rows import PoseRows
+from understudy.semantics.registration import MOVED, apply_shifts, find_shifts, register_clip, registration_shape
 from understudy.semantics.smoothing import short_gaps, smooth_joints
 from understudy.semantics.switches import find_switches
 from understudy.settings import VERSIONS, PoseSettings
@@ -21,12 +28,37 @@ from understudy.video.frames import Frames
 
 logger = logging.getLogger(__name__)
 
+SHAPE = "registration"  # attribute of a followed person: sizes of the body, JSON
 JUMP_SHARE = 0.06  # of the person's height: a longer excursion of a single frame is the estimator's mistake
 HAND_SEEN_JOINTS = 4  # a palm guessed from the body has no more
 
 
+@dataclass
+class _Followed:
+    """A person followed through a clip: arrays as in pose.h5, registered or not yet.
+
+    Attributes:
+        rows: one array per name of `SHAPES`, (T, ...) float32.
+        row: (T,) int32, row of people.h5, -1 where there is none.
+        valid: (T,) bool, found or bridged.
+        attributes: of pose.h5.
+    """
+
+    rows: dict[str, np.ndarray]
+    row: np.ndarray
+    valid: np.ndarray
+    attributes: dict[str, Any]
+
+
 def estimate_pose(
-    frames: Path, people: Path, pose: Path, choice: Choice, settings: PoseSettings, threads: int = 1
+    frames: Path,
+    people: Path,
+    pose: Path,
+    choice: Choice,
+    settings: PoseSettings,
+    threads: int = 1,
+    followed: Sequence[str] = (),
+    segments: Sequence[str] = (),
 ) -> None:
     """Take the chosen person's poses out of everyone's, smooth them and write pose.h5.
 
@@ -39,36 +71,108 @@ def estimate_pose(
         choice: who is followed.
         settings: how poses are smoothed.
         threads: for the registration.
+        followed: where the clip is split, what `follow_person` wrote.
+        segments: and what `register_segment` wrote for each segment.
 
     Raises:
         FootageError: the chosen person is not found.
         LayoutError: people.h5 belongs to other frames.
     """
     started = time.monotonic()
-    with ExitStack() as files:
-        clip, everyone = files.enter_context(Frames(frames)), files.enter_context(open_people(people))
+    with _opened(frames, people) as (clip, everyone), create(pose, "pose", _producer(everyone), settings) as writer:
+        if followed:
+            person, shift = _joined(Path(followed[0]), segments, clip, settings, writer)
+        else:
+            person, shift = _follow(everyone, clip, choice, settings, writer), 0.0
+            if not everyone.exact and "matte" in writer.file:
+                shift = register_clip(person.rows, writer.file["matte"], settings.smooth_frames, threads)
+        _write(person, everyone, writer)
+        _report(person.rows, person.row >= 0, person.valid, shift, time.monotonic() - started)
+        for switch in find_switches(everyone, person.row):
+            logger.warning("frame %d: perhaps not the same person: %s (%.2f)", *switch)
+
+
+def follow_person(frames: Path, people: Path, followed: Path, choice: Choice, settings: PoseSettings) -> None:
+    """Do for a whole long clip what `estimate_pose` does before joints are registered; the arguments are its own.
+
+    The sizes of the body, by which segments are registered, are an attribute of the file.
+    """
+    with _opened(frames, people) as (clip, everyone), create(followed, "pose", _producer(everyone), settings) as writer:
+        person = _follow(everyone, clip, choice, settings, writer)
+        shape = registration_shape(person.rows, writer.file["matte"])
+        person.attributes[SHAPE] = shape.to_json() if shape else ""
+        _write(person, everyone, writer)
+
+
+def register_segment(followed: Path, shifts: Path, segment: Segment, threads: int = 1) -> None:
+    """Find how far the joints of a segment of a long clip should move, by the mattes, and write shifts.h5.
+
+    Args:
+        followed: what `follow_person` wrote.
+        shifts: the file to write.
+        segment: which part of the clip.
+        threads: frames looked at at once; the shifts do not depend on it.
+    """
+    with open_file(followed, "pose") as file:
+        part = PoseRows(file, *segment.span(len(file["valid"])))
+        rows = {name: part[name][:] for name in SHAPES if name in part}
+        shift = np.full((len(part["valid"]), len(MOVED), 2), np.nan)
+        if file.attrs[SHAPE]:
+            shift = find_shifts(rows, part["matte"], BodyShape.from_json(file.attrs[SHAPE]), threads)
+        with create(shifts, "shifts", file.attrs["producer"]) as writer:
+            writer.extend(shift=np.nan_to_num(shift, nan=0.0), known=~np.isnan(shift[:, 0, 0]))
+
+
+@contextmanager
+def _opened(frames: Path, people: Path) -> Iterator[tuple[Frames, People]]:
+    """Open frames.h5 and people.h5 of one clip."""
+    with Frames(frames) as clip, open_people(people) as everyone:
         if everyone.frames != len(clip):
             raise LayoutError(
                 f"{people} has {everyone.frames} frames, but {frames} has {len(clip)}; delete {people} and run again "
                 f"so that it is made from these frames."
             )
-        row, track = _chosen_rows(everyone, clip, choice)
-        producer = f"semantics {VERSIONS['semantics']}, {everyone.backend}"
-        writer = files.enter_context(create(pose, "pose", producer, settings))
-        rows = _take(everyone, row)
-        has_matte = _write_mattes(everyone, row, clip, writer)
-        found, valid, shift = row >= 0, row >= 0, 0.0
-        if not everyone.exact:
-            valid = smooth_clip(rows, settings)
-            if has_matte:
-                shift = register_clip(rows, writer.file["matte"], settings.smooth_frames, threads)
-        kept = {name: values for name, values in rows.items() if name in everyone.file}
-        boxes = person_boxes(rows["body"], rows["face"], rows["hands"])
-        writer.extend(**kept, valid=valid, person_box=boxes, row=row.astype(np.int32))
-        writer.attributes({"person": choice.person, "track": track, "whole": choice.people is not None})
-        _report(rows, found, valid, shift, time.monotonic() - started)
-        for switch in find_switches(everyone, row):
-            logger.warning("frame %d: perhaps not the same person: %s (%.2f)", *switch)
+        yield clip, everyone
+
+
+def _producer(people: People) -> str:
+    return f"semantics {VERSIONS['semantics']}, {people.backend}"
+
+
+def _follow(people: People, clip: Frames, choice: Choice, settings: PoseSettings, writer: Writer) -> _Followed:
+    """Take and smooth the chosen person's poses; their mattes go to the file."""
+    row, track = _chosen_rows(people, clip, choice)
+    rows, valid = _take(people, row), row >= 0
+    _write_mattes(people, row, clip, writer)
+    if not people.exact:
+        valid = smooth_clip(rows, settings)
+    attributes = {"person": choice.person, "track": track, "whole": choice.people is not None}
+    return _Followed(rows, row.astype(np.int32), valid, attributes)
+
+
+def _joined(
+    followed: Path, segments: Sequence[str], clip: Frames, settings: PoseSettings, writer: Writer
+) -> tuple[_Followed, float]:
+    """Read a followed person and register them by the shifts of all segments; mattes go to the file as they are."""
+    with open_file(followed, "pose") as file, open_segments(segments, "shifts", "shift", len(clip)) as files:
+        rows = {
+            name: file[name][:] if name in file else np.zeros((len(clip), *shape), np.float32)
+            for name, shape in SHAPES.items()
+        }
+        writer.copy(file, ["matte"])
+        shifts = np.concatenate([each["shift"][:] for each in files])
+        shifts[~np.concatenate([each["known"][:] for each in files])] = np.nan
+        shift = apply_shifts(rows, shifts, (clip.height, clip.width), settings.smooth_frames)
+        attributes = {name: file.attrs[name] for name in ("person", "track", "whole")}
+        return _Followed(rows, file["row"][:], file["valid"][:], attributes), shift
+
+
+def _write(person: _Followed, people: People, writer: Writer) -> None:
+    rows = person.rows
+    kept = {name: values for name, values in rows.items() if name in people.file}
+    boxes = person_boxes(rows["body"], rows["face"], rows["hands"])
+    writer.extend(**kept, valid=person.valid, person_box=boxes, row=person.row)
+    writer.attributes(person.attributes)
 
 
 def _chosen_rows(people: People, frames: Frames, choice: Choice) -> tuple[np.ndarray, int]:
@@ -96,10 +200,10 @@ def _take(people: People, row: np.ndarray) -> dict[str, np.ndarray]:
     return rows
 
 
-def _write_mattes(people: People, row: np.ndarray, frames: Frames, writer: Writer) -> bool:
-    """Write the chosen person's mattes, without what is nearer to other people; False where people.h5 has none."""
+def _write_mattes(people: People, row: np.ndarray, frames: Frames, writer: Writer) -> None:
+    """Write the chosen person's mattes, without what is nearer to other people; nothing where people.h5 has none."""
     if "matte" not in people.file:
-        return False
+        return
     nothing = np.zeros((frames.height, frames.width), np.uint8)
     body, starts = people.file["body"][:], np.searchsorted(people.frame, np.arange(len(row) + 1))
     for frame, mine in enumerate(row):
@@ -109,7 +213,6 @@ def _write_mattes(people: People, row: np.ndarray, frames: Frames, writer: Write
         here = np.arange(starts[frame], starts[frame + 1])
         others = here[(people.track[here] > 0) & (here != mine)]
         writer.append(matte=keep_own(people.file["matte"][mine], body[mine], body[others]))
-    return True
 
 
 def _report(rows: dict[str, np.ndarray], found: np.ndarray, valid: np.ndarray, shift: float, seconds: float) -> None:

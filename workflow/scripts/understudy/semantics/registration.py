@@ -52,27 +52,63 @@ def register_clip(
     Returns:
         The median length of the shifts, pixels.
     """
-    seen = [frame for frame in range(len(rows["body"])) if (rows["body"][frame, :, 2] > 0).any()]
-    figures = [figure_at(rows, frame) for frame in seen]
-    try:
-        shape = fit_shape(figures, _Picked(mattes, seen), SILHOUETTES)
-    except ValueError:  # too little of the person is seen to know their size
+    shape = registration_shape(rows, mattes)
+    if shape is None:
         return 0.0
+    shifts = find_shifts(rows, mattes, shape, threads)
+    return apply_shifts(rows, shifts, mattes[0].shape, smooth_frames)
+
+
+def registration_shape(rows: Mapping[str, np.ndarray], mattes: Sequence[np.ndarray]) -> BodyShape | None:
+    """Fit the sizes of a whole clip's body; None where too little of the person is seen to know them."""
+    seen = _seen(rows)
+    try:
+        return fit_shape(Figures(rows, seen), _Picked(mattes, seen), SILHOUETTES)
+    except ValueError:
+        return None
+
+
+def find_shifts(
+    rows: Mapping[str, np.ndarray], mattes: Sequence[np.ndarray], shape: BodyShape, threads: int = 1
+) -> np.ndarray:
+    """Find how far each joint should move in each frame of a clip, or of a part of it, each by itself.
+
+    Returns:
+        (T, 12, 2) float64 px, the joints `MOVED`; not a number where nobody is seen.
+    """
+    seen = _seen(rows)
     shifts = np.full((len(rows["body"]), len(MOVED), 2), np.nan)
-    jobs = ((figure, shape, mattes[frame]) for frame, figure in zip(seen, figures, strict=True))
+    jobs = ((figure_at(rows, frame), shape, mattes[frame]) for frame in seen)
     for frame, found in zip(seen, in_threads(lambda job: joint_shifts(*job), jobs, threads), strict=True):
         shifts[frame] = found
-    known = ~np.isnan(shifts[:, 0, 0])
+    return shifts
+
+
+def apply_shifts(
+    rows: Mapping[str, np.ndarray], shifts: np.ndarray, size: tuple[int, int], smooth_frames: int
+) -> float:
+    """Calm the shifts (T, 12, 2) px of a whole clip over time and move its joints by them, in place.
+
+    Args:
+        size: (height, width) of the frames, px.
+
+    Returns:
+        The median length of the shifts, pixels.
+    """
+    seen, known = _seen(rows), ~np.isnan(shifts[:, 0, 0])
     if not known.any():
         return 0.0
     flat = shifts.reshape(len(shifts), -1)
     for column in flat.T:
         column[~known] = np.interp(np.flatnonzero(~known), np.flatnonzero(known), column[known])
     shifts = smooth_runs(flat, np.isin(np.arange(len(flat)), seen), smooth_frames).reshape(shifts.shape)
-    height, width = mattes[0].shape
     for frame in seen:
-        move_joints(rows["body"][frame], rows["hands"][frame], shifts[frame], height, width)
+        move_joints(rows["body"][frame], rows["hands"][frame], shifts[frame], *size)
     return float(np.median(np.linalg.norm(shifts[known], axis=2)))
+
+
+def _seen(rows: Mapping[str, np.ndarray]) -> list[int]:
+    return np.flatnonzero((rows["body"][..., 2] > 0).any(1)).tolist()
 
 
 def figure_at(rows: Mapping[str, np.ndarray], frame: int) -> Figure:
@@ -177,6 +213,19 @@ def joint_influence() -> tuple[np.ndarray, np.ndarray]:
                 total[:, _COLUMN[left]] += share * part * across
     numbers = np.intersect1d(np.flatnonzero(total.sum(1) > 0.9), rest.faces)
     return numbers, total[numbers] / total[numbers].sum(1, keepdims=True)
+
+
+class Figures(Sequence):
+    """The figures of chosen frames, made when asked for: a long clip's would fill the memory."""
+
+    def __init__(self, rows: Mapping[str, np.ndarray], chosen: Sequence[int]):
+        self.rows, self.chosen = rows, chosen
+
+    def __len__(self) -> int:
+        return len(self.chosen)
+
+    def __getitem__(self, index: int) -> Figure:
+        return figure_at(self.rows, int(self.chosen[index]))
 
 
 class _Picked:

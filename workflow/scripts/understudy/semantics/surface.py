@@ -17,7 +17,8 @@ from understudy.job import atomic_path
 from understudy.joining import open_segments
 from understudy.layouts import Writer, create, open_file
 from understudy.segments import Segment
-from understudy.semantics.surface_backends._contract import FrameSurface, PoseRows, SurfaceBackend
+from understudy.semantics.pose_rows import PoseRows
+from understudy.semantics.surface_backends._contract import FrameSurface, SurfaceBackend
 from understudy.settings import VERSIONS, SurfaceSettings
 from understudy.video.frames import Frames
 from understudy.video.timing import Progress

@@ -1,6 +1,6 @@
 """The parametric body, with the person's clothes and hair, fitted to the joints and drawn. Needs no weights."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from functools import partial
 from typing import Any
 
@@ -14,8 +14,9 @@ from understudy.body.shape import fit_shape
 from understudy.errors import FootageError
 from understudy.job import in_threads
 from understudy.semantics.matte import body_matte, cut_and_fill
-from understudy.semantics.registration import figure_at
-from understudy.semantics.surface_backends._contract import FrameSurface, PoseRows
+from understudy.semantics.pose_rows import PoseRows
+from understudy.semantics.registration import Figures, figure_at
+from understudy.semantics.surface_backends._contract import FrameSurface
 from understudy.settings import SurfaceSettings
 from understudy.video.frames import Frames
 
@@ -47,7 +48,7 @@ class Backend:
             FootageError: no frame shows enough of a body.
         """
         shown = np.flatnonzero(pose["valid"][:])
-        figures, chosen = _Figures(_joints(pose), shown), _Chosen(_Mattes(pose, frames), shown)
+        figures, chosen = Figures(_joints(pose), shown), _Chosen(_Mattes(pose, frames), shown)
         try:
             shape = fit_shape(figures, chosen)
         except ValueError as unseen:
@@ -80,19 +81,6 @@ class Backend:
 def _joints(pose: PoseRows) -> dict[str, np.ndarray]:
     names = ("body", "face", "hands", "body_z", "face_z", "hands_z")
     return {name: pose[name][:] for name in names if name in pose}
-
-
-class _Figures(Sequence):
-    """The figures of chosen frames, made when asked for: a long clip's would fill the memory."""
-
-    def __init__(self, rows: dict[str, np.ndarray], chosen: np.ndarray):
-        self.rows, self.chosen = rows, chosen
-
-    def __len__(self) -> int:
-        return len(self.chosen)
-
-    def __getitem__(self, index: int) -> Figure:
-        return figure_at(self.rows, int(self.chosen[index]))
 
 
 class _Mattes:

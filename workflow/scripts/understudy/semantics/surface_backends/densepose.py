@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 
 from understudy.errors import BackendError
-from understudy.semantics.surface_backends._contract import FrameSurface, PoseRows
+from understudy.semantics.pose_rows import PoseRows
+from understudy.semantics.surface_backends._contract import FrameSurface
 from understudy.semantics.surface_backends._people import Found, chosen, joined, nothing, placed, quantised
 from understudy.settings import DensePoseSettings, SurfaceSettings
 from understudy.video.frames import Frames

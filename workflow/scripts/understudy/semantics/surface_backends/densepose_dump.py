@@ -8,7 +8,8 @@ import numpy as np
 
 from understudy.errors import BackendError
 from understudy.semantics.places import in_frame, to_source
-from understudy.semantics.surface_backends._contract import FrameSurface, PoseRows
+from understudy.semantics.pose_rows import PoseRows
+from understudy.semantics.surface_backends._contract import FrameSurface
 from understudy.semantics.surface_backends._dump import Dump
 from understudy.semantics.surface_backends._iuv import IuvFolder, IuvVideo
 from understudy.semantics.surface_backends._numbering import in_order

@@ -6,7 +6,8 @@ from typing import Any
 import numpy as np
 
 from understudy.errors import BackendError
-from understudy.semantics.surface_backends._contract import FrameSurface, PoseRows
+from understudy.semantics.pose_rows import PoseRows
+from understudy.semantics.surface_backends._contract import FrameSurface
 from understudy.settings import SurfaceSettings
 from understudy.video.frames import Frames
 

@@ -4,7 +4,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from understudy.body.parts import CHART
-from understudy.semantics.surface_backends._contract import FrameSurface, PoseRows
+from understudy.semantics.pose_rows import PoseRows
+from understudy.semantics.surface_backends._contract import FrameSurface
 from understudy.semantics.truth import open_truth
 from understudy.settings import SurfaceSettings
 from understudy.video.frames import Frames
