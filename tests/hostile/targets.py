@@ -7,8 +7,10 @@ import io
 import json
 import os
 import pickle
+import struct
 import tempfile
 import zipfile
+import zlib
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -148,7 +150,8 @@ def _state(path: Path) -> None:
 
 def _zip(path: Path) -> None:
     wanted = Weights("a.pth", ("https://example.org",), "a.pth", "", "", 5000, "MIT", "any", "test")
-    with suppress(zipfile.BadZipFile, RuntimeError, EOFError, OSError, ValueError):  # `fetch` words these
+    # `fetch` words these
+    with suppress(zipfile.BadZipFile, RuntimeError, EOFError, OSError, ValueError, zlib.error, struct.error):
         _extract(path, wanted, path.with_name("a.pth"))
 
 

@@ -303,24 +303,32 @@ def open_file(path: str | Path, layout: str) -> Iterator[h5py.File]:
     except (OSError, RuntimeError, ValueError) as broken:
         raise LayoutError(f"{path} is no readable HDF5 file ({broken}); delete it and run again.") from broken
     with file:
-        facts = read_attributes(file, path)
-        found = facts.get("layout"), facts.get("schema_version")
-        if not all(isinstance(one, (str, int)) for one in found) or found != (layout, SCHEMA_VERSION):
-            raise LayoutError(
-                f"{path} holds layout {found[0]!r} version {found[1]}, expected {layout!r} version "
-                f"{SCHEMA_VERSION}; delete it and run again so that it is written anew."
-            )
-        check_attributes(facts, _EVERYWHERE | ATTRIBUTES[layout])
-        check_datasets(file, described, grouped, path)
-        _bound_cache(file)
         try:
-            check_contents(file, described, grouped, path)
+            _check(file, layout, path)
+        except (OSError, RuntimeError, ValueError, KeyError, TypeError, OverflowError, MemoryError) as broken:
+            raise LayoutError(f"{path} is damaged ({broken}); delete it and run again.") from broken
+        try:
             yield file
         except (OSError, RuntimeError) as trouble:
             damaged = unreadable(file, described, grouped) if file and _OF_HDF5.match(str(trouble)) else None
             if damaged is None:  # it is not this file's
                 raise
             raise LayoutError(f"{path}: '{damaged}' is damaged ({trouble}); delete it and run again.") from trouble
+
+
+def _check(file: h5py.File, layout: str, path: Path) -> None:
+    """Hold a file to its layout, all that can be told before it is used."""
+    facts = read_attributes(file, path)
+    found = facts.get("layout"), facts.get("schema_version")
+    if not all(isinstance(one, (str, int)) for one in found) or found != (layout, SCHEMA_VERSION):
+        raise LayoutError(
+            f"{path} holds layout {found[0]!r} version {found[1]}, expected {layout!r} version {SCHEMA_VERSION}; "
+            "delete it and run again so that it is written anew."
+        )
+    check_attributes(facts, _EVERYWHERE | ATTRIBUTES[layout])
+    check_datasets(file, LAYOUTS[layout], layout in GROUPED, path)
+    _bound_cache(file)
+    check_contents(file, LAYOUTS[layout], layout in GROUPED, path)
 
 
 def describe(file: h5py.File) -> Facts:
