@@ -5,6 +5,7 @@ import os
 import pytest
 
 from hostile.targets import TARGETS, altered
+from understudy.layouts import LAYOUTS
 
 CHANGED = 10
 
@@ -15,7 +16,9 @@ def material(tmp_path_factory):
     os.environ["UNDERSTUDY_MATERIAL"] = str(tmp_path_factory.mktemp("material") / "made")
 
 
-@pytest.mark.parametrize("name", TARGETS)
+# HDF5's own library can be sent round in circles (docs/security.md): its files are altered by `make fuzz` alone, which
+# ends what takes too long; tests/hostile/hdf5.py damages them on purpose.
+@pytest.mark.parametrize("name", sorted(set(TARGETS) - set(LAYOUTS)))
 def test_a_reader_bears_its_seeds_and_what_is_near_them(name, tmp_path):
     target = TARGETS[name]
     for seed in target.seeds():
@@ -24,7 +27,7 @@ def test_a_reader_bears_its_seeds_and_what_is_near_them(name, tmp_path):
             target(data)
 
 
-@pytest.mark.parametrize("name", set(TARGETS) - {"configuration", "dump", "state"})
+@pytest.mark.parametrize("name", sorted(set(TARGETS) - {"configuration", "dump", "state"}))
 def test_a_seed_is_a_good_file(name, tmp_path):
     """Else its reader would be refused at the door, and nothing behind it tried."""
     for number, seed in enumerate(TARGETS[name].seeds()):
