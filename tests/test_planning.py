@@ -102,7 +102,7 @@ def test_weights_are_read_once_however_many_clips_need_them(tmp_path, monkeypatc
 def test_a_clips_length_is_its_rows_or_its_videos(tmp_path, monkeypatch):
     """Of both the shorter one; a synthetic clip's is its setting, also where another row shows a part of it."""
     monkeypatch.chdir(tmp_path)
-    rows = ["a\tlong.mp4\t0\t0", "b\tlong.mp4\t600\t0", "c\tlong.mp4\t60\t1e9", "d\tlong.mp4\t0\t100"]
+    rows = ["a\tlong.mp4\t0\t0", "b\tlong.mp4\t600\t0", "c\tlong.mp4\t60\t1e5", "d\tlong.mp4\t0\t100"]
     rows += ["e\tplain.ts\t0\t5000", "f\tplain.ts\t0\t0", "g\tresults/clips/g/synthetic.mp4\t0\t0"]
     rows += ["h\tresults/clips/g/synthetic.mp4\t10\t0"]
     Path("clips.tsv").write_text("\n".join(["clip\tvideo\tstart_s\tend_s", *rows]))
