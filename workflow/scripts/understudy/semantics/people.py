@@ -70,10 +70,10 @@ def open_people(path: Path) -> Iterator[People]:
     """
     with open_file(path, "people") as file:
         count, attributes, track = file["count"][:], describe(file), file["track"][:]
-        if count.min() < 0 or count.sum(dtype=np.int64) != len(track) or (track < 0).any():
+        if not len(count) or count.min() < 0 or count.sum(dtype=np.int64) != len(track) or (track < 0).any():
             raise LayoutError(
                 f"{path} holds {len(track)} people, but its 'count' says {count.sum(dtype=np.int64)} in {len(count)} "
-                f"frames (at least {count.min()} in each); delete it and run again."
+                f"frames (no rows, or fewer than none in one); delete it and run again."
             )
         frame = np.repeat(np.arange(len(count)), count)
         exact, backend = attributes["exact"], attributes["backend"]
