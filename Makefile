@@ -6,7 +6,7 @@ WORKERS ?= 2
 BIN := $(VENV)/bin
 SNAKEMAKE := $(BIN)/snakemake --workflow-profile profiles/embedded --cores $(CORES)
 
-.PHONY: demo test test-cluster test-environments cluster lint format dry-runs doctor docs corpus fuzz clean help
+.PHONY: demo test test-cluster test-environments cluster faults lint format dry-runs doctor docs corpus fuzz clean help
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
@@ -90,6 +90,11 @@ fuzz: $(VENV)/.fuzz  ## look for bytes that a reader cannot bear; SECONDS=20 for
 
 docs: $(VENV)/.run  ## write the generated pages (settings, files) anew
 	$(BIN)/python tools/write_pages.py
+
+EACH ?= 1
+SEED ?= 1
+faults: $(VENV)/.run  ## break things while the pipeline runs, 239 times, and count what is lost; EACH=2, SEED=2
+	$(BIN)/python benchmarks/faults --each $(EACH) --seed $(SEED) --table benchmarks/faults.md
 
 clean:  ## remove the virtual environment and caches; results stay
 	rm -rf $(VENV) .pytest_cache .ruff_cache

@@ -10,6 +10,7 @@ from snakemake.exceptions import WorkflowError
 sys.path.append(str(Path(workflow.basedir) / "workflow" / "scripts"))
 
 from understudy.errors import UnderstudyError
+from understudy.running import claim_folder, name_parent
 from understudy.validation import load_project
 from understudy.weights import load_weights
 
@@ -24,6 +25,10 @@ shell.prefix("trap : TERM; set -euo pipefail; ")
 # On a cluster, the GPUs of a workstation (profiles/default, which is read besides any profile) limit no job.
 if workflow.resource_settings.nodes:
     workflow.register_resource("gpu", 1024)
+
+# A killed run leaves no lock that stops the same command, and no job that runs on behind it.
+name_parent()
+claimed = claim_folder(Path(".snakemake")) if workflow.is_main_process else None
 
 try:
     project = load_project(config, Path(workflow.basedir))

@@ -6,7 +6,7 @@ import pytest
 
 from defaults import flow_settings
 from understudy.errors import LayoutError
-from understudy.layouts import LAYOUTS, create, describe, open_file
+from understudy.layouts import LAYOUTS, change_file, create, describe, open_file
 
 FRAME = np.arange(8 * 6 * 3, dtype=np.uint8).reshape(8, 6, 3)
 
@@ -91,7 +91,7 @@ def test_opening_says_what_is_wrong(tmp_path, damage):
     if damage == "garbage":
         path.write_bytes(b"no HDF5 at all")
     if damage == "other version":
-        with h5py.File(path, "r+") as file:
+        with change_file(path) as file:
             file.attrs["schema_version"] = 99
     wanted = "windows" if damage == "other layout" else "frames"
     with pytest.raises(LayoutError, match=r"frames\.h5"), open_file(path, wanted):

@@ -31,7 +31,9 @@ Every HDF5 file of the project, schema version {SCHEMA_VERSION}. This page is wr
 without a person is a row with `valid` false. Axes: T frames, H rows, W columns; P and Q are rows and columns of a
 surface, `samples` (an attribute) times H and W; N runs of frames. Pixel centres lie at integer + 0.5, x points right,
 y down. Every file says in its attributes its layout, schema version, producer and the settings that made it; those
-that jobs read besides are listed. Every file is held to this page when it is opened. Plain h5py reads all of it.
+that jobs read besides are listed. Every file is held to this page when it is opened. Plain h5py reads all of it; texts
+come as bytes. A checksum stands with every chunk and every table, and a `seal` with the attributes: a wrong byte is an
+error that names the file.
 """
 
 

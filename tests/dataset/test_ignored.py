@@ -4,7 +4,6 @@ import json
 from dataclasses import fields
 from pathlib import Path
 
-import h5py
 import numpy as np
 import torch
 
@@ -12,6 +11,7 @@ from handmade import standing_track, write_clip
 from understudy.dataset.reader import Footage
 from understudy.dataset.truth import counted_pixels
 from understudy.dataset.windows import index_windows
+from understudy.layouts import change_file
 from understudy.settings import DatasetSettings
 
 SETTINGS = DatasetSettings(held_out=0.2, gap_frames=2, surface="both")
@@ -21,7 +21,7 @@ BOX = [9.0, 24.0, 30.5, 33.0]  # left, top, right, bottom, px of frames of 64 x 
 def windows(folder: Path, content: int, ignore: list = (BOX,)) -> Path:
     """A clip whose frames show `content` in the box."""
     clip = write_clip(folder / "clip", standing_track(30, x=32, ground=60, scale=0.5), height=64, width=64)
-    with h5py.File(clip.frames, "r+") as file:
+    with change_file(clip.frames) as file:
         file["rgb"][:, 24:33, 9:31] = content
         file.attrs["ignore"] = json.dumps(ignore)
     index_windows([clip.frames], [clip.pose], [clip.surface], [clip.flow], folder / "windows.h5", SETTINGS)

@@ -10,6 +10,7 @@ from handmade import standing_track, write_clip
 from understudy.dataset import reader
 from understudy.dataset.reader import Footage
 from understudy.dataset.windows import index_windows
+from understudy.errors import DamageError
 from understudy.settings import DatasetSettings
 
 SETTINGS = DatasetSettings(held_out=0.2, gap_frames=2, surface="both")
@@ -83,6 +84,27 @@ def test_a_file_that_was_not_finished_is_no_file(windows, tmp_path, monkeypatch)
     with pytest.raises(OSError, match="full"):
         Footage(windows, 32).prepare(tmp_path)
     assert not list(tmp_path.glob("*.npy")) and not list(tmp_path.glob(".*.part*"))
+
+
+def test_a_damaged_file_is_prepared_anew_and_a_wrong_byte_that_comes_later_is_told(windows, tmp_path):
+    kept = Footage(windows, 32)
+    kept.prepare(tmp_path)
+    (path,) = tmp_path.glob("frames-*.npy")
+    data = path.read_bytes()
+    for place in (20, 90, len(data) // 2, len(data) - 1):
+        path.write_bytes(data[:place] + bytes([data[place] ^ 64]) + data[place + 1 :])
+        again = Footage(windows, 32)
+        again.prepare(tmp_path)
+        assert same(again, Footage(windows, 32)) and path.read_bytes() == data, place
+    path.write_bytes(data[:-5])
+    again = Footage(windows, 32)
+    again.prepare(tmp_path)
+    assert path.read_bytes() == data
+    with path.open("r+b") as file:  # the same file: it is mapped
+        file.seek(len(data) // 2)
+        file.write(bytes([data[len(data) // 2] ^ 64]))
+    with pytest.raises(DamageError, match="delete it and run"):
+        same(again, again)
 
 
 def test_no_more_is_kept_than_the_memory_takes(windows, tmp_path):

@@ -1,6 +1,5 @@
 from pathlib import Path
 
-import h5py
 import numpy as np
 import pytest
 import torch
@@ -10,6 +9,7 @@ from understudy.dataset.reader import Footage
 from understudy.dataset.truth import area_mean, network_flow
 from understudy.dataset.windows import index_windows
 from understudy.errors import TrainingError
+from understudy.layouts import change_file
 from understudy.settings import DatasetSettings
 
 SETTINGS = DatasetSettings(held_out=0.2, gap_frames=2, surface="both")
@@ -210,7 +210,7 @@ def test_a_surface_can_be_asked_for(windows):
 
 def test_a_missing_bare_body_is_said(tmp_path):
     clip = write_clip(tmp_path, standing_track(FRAMES))
-    with h5py.File(clip.surface, "r+") as file:
+    with change_file(clip.surface) as file:
         del file["body_part"], file["body_uv"]
     index_windows([clip.frames], [clip.pose], [clip.surface], [clip.flow], tmp_path / "windows.h5", SETTINGS)
     assert Footage(tmp_path / "windows.h5", 32).surfaces == ("clipped",)

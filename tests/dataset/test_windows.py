@@ -1,13 +1,13 @@
 from dataclasses import replace
 from pathlib import Path
 
-import h5py
 import numpy as np
 import pytest
 
 from handmade import standing_track, write_clip
 from understudy.dataset.windows import HELD_OUT, TRAINING, Run, index_windows, read_windows, split_runs, unbroken
 from understudy.errors import FootageError
+from understudy.layouts import change_file
 from understudy.settings import DatasetSettings
 
 SETTINGS = DatasetSettings(held_out=0.2, gap_frames=3, surface="both")
@@ -68,7 +68,7 @@ def test_bytes_follow_the_footage_and_nothing_else(tmp_path):
     """Training resumes its state where windows.h5 is the same to the byte."""
     clip = write_clip(tmp_path / "a", standing_track(30))
     first, again = (index(tmp_path, clip).read_bytes() for _ in range(2))
-    with h5py.File(clip.frames, "r+") as file:
+    with change_file(clip.frames) as file:
         file.attrs["source_sha256"] = "another film with the same poses"
     assert first == again != index(tmp_path, clip).read_bytes()
 
@@ -135,6 +135,6 @@ def test_other_surfaces_give_other_windows(tmp_path):
     clip = write_clip(tmp_path / "a", standing_track(30))
     first = index(tmp_path, clip).read_bytes()
     assert index(tmp_path, clip).read_bytes() == first
-    with h5py.File(clip.surface, "r+") as file:
+    with change_file(clip.surface) as file:
         file.attrs["sha256"] = "another"
     assert index(tmp_path, clip).read_bytes() != first

@@ -1,13 +1,13 @@
 """The camera's motion against clips cut out of one large picture by known homographies, a person before it."""
 
 import cv2
-import h5py
 import numpy as np
 import pytest
 
 from understudy import layouts
 from understudy.flow.camera import estimate_camera, read_camera
 from understudy.flow.homography import carried, corners, for_opencv, from_corners
+from understudy.layouts import change_file
 from understudy.settings import CameraSettings
 
 HEIGHT, WIDTH = 96, 80
@@ -51,7 +51,7 @@ def estimated(texture, write_frames, tmp_path):
                 file.append(part=matte, uv=np.zeros((*matte.shape, 2), np.uint8), matte=matte, valid=np.bool_(True))
         frames = write_frames(np.stack(rgb))
         if caption is not None:
-            with h5py.File(frames, "r+") as file:
+            with change_file(frames) as file:
                 file.attrs["ignore"] = "[[0, 60, 80, 96]]"
         estimate_camera(frames, tmp_path / "surface.h5", tmp_path / "camera.h5", settings)
         return read_camera(tmp_path / "camera.h5")

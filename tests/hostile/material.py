@@ -14,6 +14,7 @@ from hostile.case import run_script
 from planted import DATASET, stage, training
 from understudy.clips import Clip
 from understudy.dataset.reader import Footage
+from understudy.layouts import change_file
 from understudy.model.build import save_generator, start_generator
 from understudy.settings import ModelSettings
 from understudy.validation import complete
@@ -163,9 +164,8 @@ def render_transfer() -> None:
 
 def rewrite(path: Path, change) -> None:
     """Open an HDF5 file for changes that no job would make."""
-    import h5py
 
-    with h5py.File(path, "r+") as file:
+    with change_file(path) as file:
         change(file)
 
 

@@ -6,7 +6,6 @@ import shutil
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import h5py
 import numpy as np
 import pytest
 
@@ -17,7 +16,7 @@ from understudy.dataset.reader import Footage
 from understudy.dataset.windows import index_windows
 from understudy.errors import FootageError
 from understudy.flow.estimate import estimate_flow
-from understudy.layouts import create, open_file
+from understudy.layouts import change_file, create, open_file
 from understudy.metrics.measure import measure_performer, measure_transfer
 from understudy.model.build import save_generator, start_generator
 from understudy.rendering.driver import fit_driving
@@ -135,7 +134,7 @@ def test_a_true_transfer_of_another_length_or_view_is_refused(performance, tmp_p
     video = film_of(performance, tmp_path / "video.mp4")
     other, metrics = tmp_path / "other.h5", tmp_path / "metrics.json"
     shutil.copy(performance.frames, other)
-    with h5py.File(other, "r+") as file:
+    with change_file(other) as file:
         if change == "shorter":
             file["rgb"].resize(4, axis=0)
         else:

@@ -1,12 +1,21 @@
 from dataclasses import replace
+from random import Random
 
 import pytest
 import torch
 from torch.nn import functional
 
 from planted import MODEL, planted_frame
-from understudy.errors import TrainingError
-from understudy.model.build import grow_generator, load_generator, read_facts, save_generator, start_generator, warm_up
+from understudy.errors import DamageError, TrainingError
+from understudy.model.build import (
+    grow_generator,
+    load_generator,
+    read_facts,
+    save_generator,
+    start_generator,
+    warm_up,
+    weights_digest,
+)
 from understudy.model.contract import Past
 
 LEFTS = [2 + 1.3 * number for number in range(10)]
@@ -87,6 +96,33 @@ def test_broken_and_foreign_files_are_refused(tmp_path):
         load_generator(broken)
     with pytest.raises(TrainingError, match="readable"):
         load_generator(tmp_path / "missing.safetensors")
+
+
+def test_no_flipped_byte_changes_the_weights(tmp_path):
+    path, chance = tmp_path / "g.safetensors", Random(0)
+    save_generator(path, taught(), {"stage": "s0t0", "step": 3})
+    data, true = path.read_bytes(), load_generator(path).state_dict()
+    header = 8 + int.from_bytes(data[:8], "little")
+    places = chance.sample(range(header), 60) + chance.sample(range(header, len(data)), 20)
+    for place in places:
+        path.write_bytes(data[:place] + bytes([data[place] ^ chance.randrange(1, 256)]) + data[place + 1 :])
+        try:
+            found = load_generator(path).state_dict()
+            assert all(torch.equal(value, found[name]) for name, value in true.items()), place
+            assert read_facts(path) == {"stage": "s0t0", "step": 3}, place
+        except (DamageError, TrainingError) as error:
+            assert str(path) in str(error) and "again" in str(error)
+
+
+def test_a_digest_is_of_what_is_drawn_with_and_not_of_the_writing(tmp_path):
+    for name, step in (("a", 3), ("b", 4)):
+        save_generator(tmp_path / name, taught(), {"stage": "s0t0", "step": step})
+    assert weights_digest(tmp_path / "a") == weights_digest(tmp_path / "b")
+    other = taught()
+    with torch.no_grad():
+        next(other.parameters()).view(-1)[0] += 1e-6
+    save_generator(tmp_path / "b", other, {"stage": "s0t0", "step": 3})
+    assert weights_digest(tmp_path / "a") != weights_digest(tmp_path / "b")
 
 
 def test_warm_start_carries_the_networks_and_nothing_of_the_person(tmp_path, caplog):

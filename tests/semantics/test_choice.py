@@ -3,14 +3,13 @@
 import re
 from pathlib import Path
 
-import h5py
 import numpy as np
 import pytest
 
 from crowd import walk, write_crowd
 from defaults import pose_settings
 from understudy.errors import FootageError
-from understudy.layouts import open_file
+from understudy.layouts import change_file, open_file
 from understudy.semantics.choice import Choice, choose_track, list_tracks
 from understudy.semantics.people import open_people
 from understudy.semantics.pose import estimate_pose
@@ -97,7 +96,7 @@ def test_a_person_of_the_whole_picture_is_found_in_the_cropped_one(tmp_path):
     write_crowd(whole, PATHS)
     cut = [path and [place and (2 * (place[0] - 60), place[1], place[2] * 1.6) for place in path] for path in PATHS[1:]]
     owner = write_crowd(crop, cut, seed=5, size=(240, 600))
-    with h5py.File(crop / "frames.h5", "r+") as file:  # frame px = (source px - 130) * 1, rows from -100 on
+    with change_file(crop / "frames.h5") as file:  # frame px = (source px - 130) * 1, rows from -100 on
         file.attrs["crop"], file.attrs["scale_x"], file.attrs["scale_y"] = "[130, 120, 600, 240]", 1.0, 1.0
     choice = Choice("3", None, whole / "frames.h5", whole / "people.h5")
     estimate_pose(crop / "frames.h5", crop / "people.h5", crop / "pose.h5", choice, SETTINGS)

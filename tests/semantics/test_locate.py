@@ -1,7 +1,5 @@
 """Finding the person: the rectangle holds it, keeps to the picture, and follows the clip table."""
 
-import json
-
 import numpy as np
 import pytest
 
@@ -10,10 +8,12 @@ from filming import write_video
 from understudy.clips import Clip
 from understudy.errors import FootageError
 from understudy.layouts import open_file
+from understudy.seals import read_json
 from understudy.semantics.choice import Choice
 from understudy.semantics.locate import boxes_of_one, locate_person, rectangle_round
 from understudy.settings import DecodeSettings, SyntheticSettings
 from understudy.synthetic.clip import synthesize_clip
+from understudy.video.crop import RECTANGLE
 
 POSE = pose_settings("mediapipe")
 DECODE = DecodeSettings("pyav", 256, 0, 0.08)
@@ -31,7 +31,7 @@ def wide(tmp_path_factory):
 def located(video, tmp_path, crop: str) -> dict[str, float]:
     clip = Clip("clip", str(video), 0, 0, "largest", crop)
     locate_person(video, tmp_path / "crop.json", clip, Choice("largest"), POSE, DECODE)
-    return json.loads((tmp_path / "crop.json").read_text())
+    return read_json(tmp_path / "crop.json", RECTANGLE)
 
 
 @pytest.mark.slow

@@ -9,7 +9,7 @@ import pytest
 from defaults import pose_settings, surface_settings
 from understudy.backends import backend_fact, list_backends, load_backend
 from understudy.errors import FootageError, LayoutError
-from understudy.layouts import open_file
+from understudy.layouts import change_file, open_file
 from understudy.segments import Segment
 from understudy.semantics.choice import Choice
 from understudy.semantics.people import BACKENDS as POSE_BACKENDS
@@ -163,7 +163,7 @@ def test_segments_of_another_clip_or_estimator_are_refused(tiny_clip, tmp_path):
     with pytest.raises(LayoutError, match=r"hold 4 frames, but the clip has 6"):
         find_people(tiny_clip.frames, tmp_path / "joined.h5", settings, segments[:2])
     other = shutil.copy(segments[1], tmp_path / "other.h5")
-    with h5py.File(other, "r+") as file:
+    with change_file(other) as file:
         file.attrs["producer"] = "semantics 1, truth 2"
     with pytest.raises(LayoutError, match=r"different estimators \(semantics 1, truth 1; semantics 1, truth 2\)"):
         find_people(tiny_clip.frames, tmp_path / "joined.h5", settings, [segments[0], other, segments[2]])

@@ -3,7 +3,6 @@
 import shutil
 from pathlib import Path
 
-import h5py
 import numpy as np
 import pytest
 
@@ -15,7 +14,7 @@ from posing import make_pose
 from understudy.backends import list_backends, load_backend
 from understudy.body.fit import BodyShape
 from understudy.errors import BackendError, LayoutError
-from understudy.layouts import describe, open_file
+from understudy.layouts import change_file, describe, open_file
 from understudy.semantics.surface import BACKENDS, check_surface, estimate_surface
 from understudy.video.frames import Frames
 
@@ -68,7 +67,7 @@ def test_frames_without_a_person_are_rows_without_a_surface(name, prepared, tiny
     """The truth alone knows better than the pose."""
     absent = tmp_path / "pose.h5"
     shutil.copy(tiny_pose, absent)
-    with h5py.File(absent, "r+") as file:
+    with change_file(absent) as file:
         file["valid"][2] = False
         for dataset in ("body", "face", "hands", "person_box", "matte"):
             file[dataset][2] = 0
@@ -107,7 +106,7 @@ def test_no_surface_keeps_the_pose_matte(tiny_clip, tiny_pose):
 def test_no_surface_without_a_matte_is_refused(tiny_clip, tiny_pose, tmp_path):
     bare = tmp_path / "pose.h5"
     shutil.copy(tiny_pose, bare)
-    with h5py.File(bare, "r+") as file:
+    with change_file(bare) as file:
         del file["matte"]
     with pytest.raises(BackendError, match="holds no matte"):
         estimate_surface(tiny_clip.frames, bare, tmp_path / "surface.h5", surface_settings("none", samples=2))

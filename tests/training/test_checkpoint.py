@@ -1,4 +1,6 @@
 import logging
+import threading
+import time
 
 import pytest
 import torch
@@ -6,6 +8,7 @@ import torch
 from planted import LOSSES, MODEL, planted_clip, planted_frame
 from understudy.errors import TrainingError
 from understudy.model.build import add_face, blank_generator, load_generator, read_facts, start_generator
+from understudy.training import checkpoint
 from understudy.training.checkpoint import Progress, StateFolder, restore
 from understudy.training.step import Moment, Team, train_step
 
@@ -118,7 +121,36 @@ def test_the_best_weights_are_kept_until_better_ones_come(team, tmp_path):
     assert not best.exists(), "other settings, another race"
 
 
-def test_a_second_training_is_kept_out_until_the_first_lets_go(tmp_path):
+def test_a_damaged_manifest_loses_no_state_another_one_does(team, tmp_path):
+    random = torch.Generator().manual_seed(3)
+    StateFolder(tmp_path, MANIFEST).save(team, Progress(1, 2.5), random)
+    note = tmp_path / "manifest.json"
+    note.write_bytes(note.read_bytes().replace(b"abc", b"ab\xff"))
+    assert StateFolder(tmp_path, MANIFEST).newest()["step"] == 1
+    note.unlink()
+    assert StateFolder(tmp_path, MANIFEST).newest()["step"] == 1
+    assert StateFolder(tmp_path, MANIFEST | {"data": "other"}).newest() is None
+
+
+def test_a_second_training_waits_for_the_first_to_let_go(tmp_path):
+    first, second = StateFolder(tmp_path, MANIFEST), StateFolder(tmp_path, MANIFEST)
+    holding = threading.Event()
+
+    def hold():
+        with first.held():
+            holding.set()
+            time.sleep(0.5)
+
+    thread = threading.Thread(target=hold)
+    thread.start()
+    holding.wait()
+    with second.held():
+        thread.join(5)
+        assert not thread.is_alive()
+
+
+def test_a_second_training_is_kept_out_until_the_first_lets_go(tmp_path, monkeypatch):
+    monkeypatch.setattr(checkpoint, "HELD_SECONDS", 0.3)
     first, second = StateFolder(tmp_path, MANIFEST), StateFolder(tmp_path, MANIFEST)
     with first.held(), pytest.raises(TrainingError, match="Another process"), second.held():
         pass

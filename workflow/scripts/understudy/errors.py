@@ -21,6 +21,10 @@ class LayoutError(UnderstudyError):
     """An HDF5 file does not hold what its layout promises."""
 
 
+class DamageError(LayoutError):
+    """A file of ours is no longer what was written: truncated, or a byte of it is another."""
+
+
 class BackendError(UnderstudyError):
     """A backend is unknown, not installed, or broke its contract."""
 

@@ -1,6 +1,7 @@
 """What every job shares: its log, and outputs that appear whole or not at all."""
 
 import ctypes
+import errno
 import hashlib
 import logging
 import os
@@ -17,12 +18,22 @@ from pathlib import Path
 from typing import TypeVar
 
 from understudy.errors import UnderstudyError
+from understudy.running import end_with_parent
 
 logger = logging.getLogger(__name__)
 
 Item, Result = TypeVar("Item"), TypeVar("Result")
 _UMASK = os.umask(0o022)
 os.umask(_UMASK)  # reading it means setting it
+_NUMBER = re.compile(r"(?:errno = |os error |\[Errno )(\d+)")
+_TROUBLES = {
+    errno.ENOSPC: "The disk is full: make room on it, or move results/ to a larger one",
+    errno.EDQUOT: "The disk quota is used up: make room, or ask for more",
+    errno.EFBIG: "A file grew beyond what is allowed here: raise that limit (ulimit -f)",
+    errno.EROFS: "The disk can only be read: make it writable",
+    errno.EACCES: "A file or folder may not be read or written by this user: give the permission",
+    errno.EIO: "The disk failed to read or write: look after it, or use another one",
+}
 _HALF_WRITTEN = re.compile(r"\..+\." + re.escape(socket.gethostname()) + r"-(\d+)\.part(\.[^.]+)?")
 
 
@@ -30,9 +41,11 @@ _HALF_WRITTEN = re.compile(r"\..+\." + re.escape(socket.gethostname()) + r"-(\d+
 def job_log(path: str | Path) -> Iterator[None]:
     """Log the body of a script to its file and to the terminal, and end it with a readable error.
 
-    A user's mistake (`UnderstudyError`) is shown as one sentence; anything else with its traceback.
-    Both end the process with exit code 1 so that Snakemake sees a failed job.
+    A user's mistake (`UnderstudyError`) and a disk's trouble are shown as one sentence; anything else with its
+    traceback. All end the process with exit code 1 so that Snakemake sees a failed job. The job ends with the
+    Snakemake that started it.
     """
+    end_with_parent()
     Path(path).parent.mkdir(parents=True, exist_ok=True)
     form = logging.Formatter("%(asctime)s %(name)s: %(message)s", datefmt="%H:%M:%S")
     handlers = [logging.FileHandler(path, mode="a", encoding="utf-8"), logging.StreamHandler(sys.stderr)]
@@ -48,8 +61,11 @@ def job_log(path: str | Path) -> Iterator[None]:
     except UnderstudyError as mistake:
         logger.error("%s: %s", type(mistake).__name__, mistake)
         raise SystemExit(1) from None
-    except Exception:
-        logger.exception("failed after %.1f s", time.monotonic() - started)
+    except Exception as failure:
+        if trouble := _disk_trouble(failure):
+            logger.error("%s (%s); then run the same command again.", trouble, failure)
+        else:
+            logger.exception("failed after %.1f s", time.monotonic() - started)
         raise SystemExit(1) from None
     finally:
         for handler in handlers:
@@ -129,6 +145,12 @@ def return_memory() -> None:
     trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
     if trim is not None:
         trim(0)
+
+
+def _disk_trouble(failure: Exception) -> str | None:
+    """Say what is wrong with a disk and what to do, where a failure's number means that; libraries put it in words."""
+    found = _NUMBER.search(str(failure))
+    return _TROUBLES.get(int(found[1]) if found else getattr(failure, "errno", None) or 0)
 
 
 def _remove_abandoned(folder: Path) -> None:

@@ -5,6 +5,7 @@ which holds everyone, has a row for each person in each frame.
 Axes: T frames, H rows, W columns, K joints; P and Q are rows and columns of a surface, `samples` times H and W.
 """
 
+import hashlib
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
@@ -28,6 +29,7 @@ from understudy.inspection import (
     unreadable,
 )
 from understudy.job import atomic_path
+from understudy.seals import SEAL, damaged
 
 SCHEMA_VERSION = 1
 _OF_HDF5 = re.compile(r"(Can't|Unable to) ")  # how the errors of the library begin
@@ -37,6 +39,7 @@ CHUNKED = 4096  # values of a row from which on each row is a chunk of its own
 BLOCK = 1024  # rows copied at once where they are not
 # benchmarks/compression.py holds the measurement; the sum tells flipped bytes, which would else be other pixels
 COMPRESSION = {"compression": "lzf", "shuffle": True, "fletcher32": True}
+LIBRARY = ("v110", "v110")  # from this version of the format on, HDF5's own tables and headers have checksums too
 
 
 _JOINTS = {
@@ -211,6 +214,31 @@ _EVERYWHERE = {
 }
 
 
+class Attributes(h5py.AttributeManager):
+    """Attributes whose texts have a fixed length: HDF5 guards those by a checksum, unlike the texts in its heap.
+
+    A wrong byte in that heap let the library search it for ever.
+    """
+
+    def __getitem__(self, name: str) -> Any:
+        value = super().__getitem__(name)
+        return value.decode() if isinstance(value, bytes) else value
+
+    def __setitem__(self, name: str, value: Any) -> None:
+        if isinstance(value, str):
+            text = value.encode()
+            value = np.array(text, dtype=h5py.string_dtype("utf-8", max(1, len(text))))
+        super().__setitem__(name, value)
+
+
+class File(h5py.File):
+    """An HDF5 file with such attributes."""
+
+    @property
+    def attrs(self) -> Attributes:
+        return Attributes(self)
+
+
 class Writer:
     """Appends rows to the datasets of one file; made by `create`."""
 
@@ -260,13 +288,15 @@ class Writer:
             start, rest = len(target), (0,) * (data.ndim - 1)
             target.resize(start + len(data), axis=0)
             for row in range(len(data)):
+                data[row]  # held to its checksum, which is copied with it
                 filters, stored = data.id.read_direct_chunk((row, *rest))
                 target.id.write_direct_chunk((start + row, *rest), stored, filters)
 
     def attributes(self, values: Mapping[str, Any], group: str = "/") -> None:
         """Store numbers, strings and arrays beside the datasets; nested mappings become JSON text."""
         for name, value in values.items():
-            self.file[group].attrs[name] = json.dumps(value) if isinstance(value, (dict, list)) else value
+            kept = Attributes(self.file[group])
+            kept[name] = json.dumps(value) if isinstance(value, (dict, list)) else value
 
 
 @contextmanager
@@ -280,11 +310,12 @@ def create(path: str | Path, layout: str, producer: str, settings: Any = None) -
         settings: dataclass or mapping with the settings that made it.
     """
     described = LAYOUTS[layout]
-    with atomic_path(path) as beside, h5py.File(beside, "w") as file:
+    with atomic_path(path) as beside, File(beside, "w", libver=LIBRARY) as file:
         kept = asdict(settings) if is_dataclass(settings) else dict(settings or {})
         file.attrs.update(layout=layout, schema_version=SCHEMA_VERSION, producer=producer, settings=json.dumps(kept))
         yield Writer(file, layout)
         check_datasets(file, described, layout in GROUPED, path)
+        file.attrs[SEAL] = _seal(file)
 
 
 @contextmanager
@@ -299,7 +330,7 @@ def open_file(path: str | Path, layout: str) -> Iterator[h5py.File]:
     if not path.is_file():
         raise LayoutError(f"{path} does not exist; a file of layout '{layout}' was expected there.")
     try:
-        file = h5py.File(path, "r", rdcc_nbytes=CHUNK_CACHE)
+        file = File(path, "r", rdcc_nbytes=CHUNK_CACHE)
     except (OSError, RuntimeError, ValueError) as broken:
         raise LayoutError(f"{path} is no readable HDF5 file ({broken}); delete it and run again.") from broken
     with file:
@@ -325,10 +356,52 @@ def _check(file: h5py.File, layout: str, path: Path) -> None:
             f"{path} holds layout {found[0]!r} version {found[1]}, expected {layout!r} version {SCHEMA_VERSION}; "
             "delete it and run again so that it is written anew."
         )
+    if facts.get(SEAL) not in (None, _seal(file)):
+        raise damaged(path, "its seal does not fit its attributes")
     check_attributes(facts, _EVERYWHERE | ATTRIBUTES[layout])
     check_datasets(file, LAYOUTS[layout], layout in GROUPED, path)
     _bound_cache(file)
     check_contents(file, LAYOUTS[layout], layout in GROUPED, path)
+
+
+def content_digest(path: Path, layout: str) -> str:
+    """Digest all that a small file says, attributes and datasets; its other bytes may differ and mean nothing.
+
+    Raises:
+        LayoutError, DamageError: as `open_file`.
+    """
+    with open_file(path, layout) as file:
+        found = hashlib.sha256(_seal(file).encode())
+        places: list[str] = []
+        file.visit(places.append)
+        for place in places:
+            if isinstance(file[place], h5py.Dataset):
+                found.update(np.ascontiguousarray(file[place][...]).data)
+        return found.hexdigest()
+
+
+@contextmanager
+def change_file(path: str | Path) -> Iterator[h5py.File]:
+    """Open a file for changes in place, and seal it anew; for tests and for repairs by hand, since it is not atomic."""
+    with File(path, "r+", libver=LIBRARY) as file:
+        yield file
+        file.attrs[SEAL] = _seal(file)
+
+
+def _seal(file: h5py.File) -> str:
+    """Digest what no checksum of HDF5 guards: all attributes; and sizes and number types of all datasets."""
+    found = hashlib.sha256()
+    places = [("/", file)]
+    file.visititems(lambda name, item: places.append((name, item)))
+    for name, item in places:
+        found.update(name.encode(errors="backslashreplace"))
+        if isinstance(item, h5py.Dataset):
+            found.update(f"{item.dtype.str} {item.shape}".encode())
+        for key in sorted(set(item.attrs) - {SEAL}):
+            value = np.asarray(item.attrs[key])
+            text = str(value) if value.dtype.kind in "OSU" else f"{value.dtype.str} {value.shape} {value.tobytes()}"
+            found.update(f"{key}={text}\n".encode(errors="backslashreplace"))
+    return found.hexdigest()
 
 
 def describe(file: h5py.File) -> Facts:

@@ -1,19 +1,24 @@
 """Frames brought to a network's resolution, and the file that keeps them for the next start of a stage.
 
 The file is a NumPy array of equal records, one for each frame, mapped into memory when it is read: the system keeps
-what is used and what there is room for, and all processes of a machine share it.
+what is used and what there is room for, and all processes of a machine share it. Each record ends in its checksum.
 """
 
+import zlib
 from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from functools import cached_property
 from pathlib import Path
+from tokenize import TokenError
 
 import numpy as np
 
 from understudy.dataset.maps import CompactMap, Figure, NetworkSize, compact_map
 from understudy.dataset.truth import CompactTruth, StoredTruth, compact_truth
 from understudy.job import atomic_path
+from understudy.seals import damaged
+
+CHECKSUM = "crc32"  # the last field of a record, of all before it and of its number type
 
 
 @dataclass(frozen=True)
@@ -55,8 +60,9 @@ def prepared_frame(stored: StoredFrame, size: NetworkSize) -> PreparedFrame:
 
 
 def record_type(frame: PreparedFrame) -> np.dtype:
-    """Describe one frame's record: every array of it by name, its number type and its axes."""
-    return np.dtype([(name, array.dtype, array.shape) for name, array in _arrays(frame).items()])
+    """Describe one frame's record: every array of it by name, its number type and its axes, and a checksum."""
+    fields = [(name, array.dtype, array.shape) for name, array in _arrays(frame).items()]
+    return np.dtype([*fields, (CHECKSUM, "<u4")])
 
 
 def write_frames(path: Path, frames: Iterable[PreparedFrame], count: int, record: np.dtype) -> None:
@@ -68,17 +74,30 @@ def write_frames(path: Path, frames: Iterable[PreparedFrame], count: int, record
     with atomic_path(path) as beside, beside.open("wb") as file:
         np.lib.format.write_array_header_1_0(file, header)
         for frame in frames:
+            checksum = _start(record)
             for array in _arrays(frame).values():
-                file.write(np.ascontiguousarray(array).data)
+                data = np.ascontiguousarray(array).data
+                checksum = zlib.crc32(data, checksum)
+                file.write(data)
+            file.write(np.uint32(checksum).tobytes())
 
 
 class KeptFrames:
     """The frames of a file by `write_frames`, in its order."""
 
     def __init__(self, path: Path):
+        """Open the file.
+
+        Raises:
+            DamageError: it is not what was written. A record is checked when it is first read.
+        """
         self.path = path
-        self._rows = np.load(path, mmap_mode="r").view(np.ndarray)
-        names = self._rows.dtype.names
+        try:
+            self._rows = np.load(path, mmap_mode="r").view(np.ndarray)
+            names = self._rows.dtype.names
+            self._checked = np.full(len(self._rows), CHECKSUM not in names)
+        except (ValueError, TypeError, OverflowError, EOFError, OSError, SyntaxError, TokenError) as broken:
+            raise damaged(path, f"no readable array: {broken}") from broken
         self._kinds = [name.removesuffix(" part") for name in names if name.endswith(" part")]
         self._strides = [int(name.removeprefix("flow ")) for name in names if name.startswith("flow ")]
 
@@ -92,11 +111,34 @@ class KeptFrames:
     def __getitem__(self, number: int) -> PreparedFrame:
         """Take one frame; nothing is read before its arrays are."""
         row = self._rows[number]
+        if not self._checked[number]:
+            self._check(number)
         flows = {stride: (row[f"flow {stride}"], row[f"trust {stride}"]) for stride in self._strides}
         return PreparedFrame(
             CompactTruth(row["picture"], row["matte"], flows, row["counted"]),
             {kind: CompactMap(*(row[f"{kind} {one.name}"] for one in fields(CompactMap))) for kind in self._kinds},
         )
+
+    def check(self) -> None:
+        """Check all records that were not read yet.
+
+        Raises:
+            DamageError: one is not what was written.
+        """
+        for number in np.flatnonzero(~self._checked):
+            self._check(number)
+
+    def _check(self, number: int) -> None:
+        data = self._rows[number : number + 1].view(np.uint8)
+        wanted = int(self._rows[number][CHECKSUM])
+        if zlib.crc32(data[: -np.dtype(np.uint32).itemsize], _start(self._rows.dtype)) != wanted:
+            raise damaged(self.path, f"frame {number}")
+        self._checked[number] = True
+
+
+def _start(record: np.dtype) -> int:
+    """The checksum that a record's goes on from: of its number type, so that a wrong byte there is noticed too."""
+    return zlib.crc32(repr(record.descr).encode())
 
 
 def _arrays(frame: PreparedFrame) -> dict[str, np.ndarray]:

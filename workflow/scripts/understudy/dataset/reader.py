@@ -36,7 +36,7 @@ from understudy.dataset.prepared import (
 )
 from understudy.dataset.truth import StoredTruth, join_flow, join_truth
 from understudy.dataset.windows import SPLITS, ClipFiles, Run, Windows, clip_motion, read_windows
-from understudy.errors import LayoutError, TrainingError
+from understudy.errors import DamageError, LayoutError, TrainingError
 from understudy.job import in_threads
 from understudy.layouts import check_same_frames, describe, open_file
 from understudy.settings import VERSIONS
@@ -140,7 +140,7 @@ class Footage:
         path = folder / f"{KEPT}{self._digest()}.npy"
         for stale in set(folder.glob(f"{KEPT}*.npy")) - {path}:
             stale.unlink()
-        if not path.is_file():
+        if not _is_whole(path):
             first = self._frame(0)
             count = min(len(self), self._cache_bytes // first.nbytes)
             if count == 0:
@@ -309,6 +309,19 @@ class Footage:
         rooms = {room: VERSIONS[room] for room in ("semantics", "flow", "dataset")}
         what = [self._split, self.surfaces, self.height_px, self.width_px, len(self), rooms, facts]
         return hashlib.sha256(json.dumps(what).encode()).hexdigest()[:12]
+
+
+def _is_whole(path: Path) -> bool:
+    """Tell whether prepared frames are there; damaged ones are removed, for they can be prepared again."""
+    if not path.is_file():
+        return False
+    try:
+        KeptFrames(path).check()
+    except DamageError as damage:
+        logger.warning("%s Preparing anew.", damage)
+        path.unlink()
+        return False
+    return True
 
 
 class _Files:

@@ -49,7 +49,7 @@ class TrainingFrames:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._stack.close()
+        self._stack.__exit__(kind, error, trace)
 
     def frames(self, clip: int) -> Frames:
         """Open the frames of one of the performer's clips."""

@@ -1,5 +1,6 @@
 """Makes generators of every kind: from footage, from a file, from the stage before at a greater height."""
 
+import hashlib
 import json
 import logging
 from collections import Counter
@@ -21,6 +22,7 @@ from understudy.model.contract import Generator
 from understudy.model.faced import Faced
 from understudy.model.neural_texture import start as neural_texture
 from understudy.model.vid2vid import start as vid2vid
+from understudy.seals import SEAL, damaged, digest_of
 from understudy.settings import ModelSettings, from_params
 
 logger = logging.getLogger(__name__)
@@ -110,6 +112,7 @@ def save_generator(path: Path, generator: Generator, facts: Mapping[str, Any]) -
     shape = {"format": FORMAT, "settings": asdict(generator.settings), **generator.shape()}
     metadata = {"generator": json.dumps(shape), "facts": json.dumps(dict(facts))}
     weights = {name: value.detach().float().cpu().contiguous() for name, value in generator.state_dict().items()}
+    metadata[SEAL] = _seal(metadata, weights)
     with atomic_path(path) as beside:
         save_file(weights, beside, metadata=metadata)
 
@@ -119,14 +122,13 @@ def load_generator(weights: Path) -> Generator:
 
     Raises:
         TrainingError: the file is missing, broken, or of another format.
+        DamageError: it is not what was written.
     """
     try:
-        with safe_open(weights, "pt") as file:
-            metadata = file.metadata() or {}
-            values = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        metadata, values = _read(weights)
         shape = json.loads(metadata.get("generator", "{}"))
     except (OSError, SafetensorError, ValueError, TypeError, RuntimeError, RecursionError) as broken:
-        raise TrainingError(f"{weights} is no readable weight file ({broken}); train the stage again.") from broken
+        raise TrainingError(f"{weights} is no readable weight file ({broken}); delete it and run again.") from broken
     found = shape.get("format") if isinstance(shape, dict) else None
     if found != FORMAT:
         raise TrainingError(
@@ -202,9 +204,43 @@ def read_facts(weights: Path) -> dict[str, Any]:
 
     Raises:
         SafetensorError, ValueError: it is no such file.
+        DamageError: it is not what was written.
     """
-    with safe_open(weights, "pt") as file:
-        facts = json.loads((file.metadata() or {}).get("facts", "{}"))
+    facts = json.loads(_read(weights)[0].get("facts", "{}"))
     if not isinstance(facts, dict):
         raise ValueError(f"{weights} holds facts that are no keys with values")
     return facts
+
+
+def weights_digest(weights: Path) -> str:
+    """Digest what a weight file draws with: weights and shape. Its bytes differ from one writing to the next.
+
+    Raises:
+        TrainingError: the file is missing or broken.
+        DamageError: it is not what was written.
+    """
+    try:
+        metadata, values = _read(weights)
+    except (OSError, SafetensorError, ValueError, TypeError, RuntimeError) as broken:
+        raise TrainingError(f"{weights} is no readable weight file ({broken}); delete it and run again.") from broken
+    return _seal({"generator": metadata.get("generator", "")}, values)
+
+
+def _read(weights: Path) -> tuple[dict[str, str], dict[str, Tensor]]:
+    """Read metadata and tensors, and hold them to their seal where they have one."""
+    with safe_open(weights, "pt") as file:
+        metadata = file.metadata() or {}
+        values = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    sealed = metadata.pop(SEAL, None)
+    if sealed is not None and sealed != _seal(metadata, values):
+        raise damaged(weights, "its seal does not fit its weights")
+    return metadata, values
+
+
+def _seal(metadata: Mapping[str, str], values: Mapping[str, Tensor]) -> str:
+    """Digest all metadata, and each tensor's name, number type, axes and bytes."""
+    found = hashlib.sha256(digest_of(metadata).encode())
+    for name, value in sorted(values.items()):
+        found.update(f"{name} {value.dtype} {tuple(value.shape)}".encode())
+        found.update(value.contiguous().view(-1).view(torch.uint8).numpy().data)
+    return found.hexdigest()

@@ -15,6 +15,7 @@ from understudy.model.build import load_generator
 from understudy.rendering.layout import draw_map, join_panels
 from understudy.rendering.maps import DrivingMaps
 from understudy.rendering.rollout import roll_out
+from understudy.seals import check_file
 from understudy.settings import FilmSettings, RenderingSettings
 from understudy.video.encode import Film
 from understudy.video.frames import Frames
@@ -51,6 +52,7 @@ def render_transfer(
 
     Raises:
         LayoutError: driving.h5 and frames.h5 are not of the same clip.
+        DamageError: a file is no longer what was written.
     """
     torch.set_num_threads(threads)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
@@ -61,6 +63,8 @@ def render_transfer(
         Film(video, frames.rate, settings.crf, sound, film_settings) as film,
         Film(side_by_side_video, frames.rate, settings.crf, sound, film_settings) as wide_film,
     ):
+        if sound is not None:
+            check_file(sound, frames.attrs.get("sound_sha256"))
         if len(maps) != len(frames):
             raise LayoutError(
                 f"{driving} holds {len(maps)} frames, but {driving_frames} {len(frames)}; "

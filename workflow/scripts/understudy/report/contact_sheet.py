@@ -37,7 +37,7 @@ def draw_people(frames: Path, people: Path, sheet: Path) -> None:
         head = _head(f"{clip.source.name}: {len(spans)} people followed", everyone, rows[0].shape[1])
         picture = np.concatenate([head, *rows])
     with atomic_path(sheet) as beside:
-        cv2.imwrite(str(beside), picture[..., ::-1])
+        beside.write_bytes(cv2.imencode(".png", picture[..., ::-1])[1])  # imwrite keeps a full disk to itself
     logger.info("%s: tracks %s", sheet, "; ".join(map(str, spans)))
 
 

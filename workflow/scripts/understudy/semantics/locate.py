@@ -1,6 +1,5 @@
 """Where in the picture the person moves: one rectangle for the whole clip, so that the frames can be cropped to it."""
 
-import json
 import logging
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
@@ -14,6 +13,7 @@ from understudy.backends import load_backend
 from understudy.clips import Clip
 from understudy.errors import FootageError
 from understudy.job import atomic_path
+from understudy.seals import write_json
 from understudy.semantics.boxes import box_sizes, person_boxes
 from understudy.semantics.choice import Choice, choose_track
 from understudy.semantics.people import BACKENDS, open_people
@@ -62,7 +62,7 @@ def locate_person(
     logger.info("%s: rectangle of %.0fx%.0f px at %.0f, %.0f", clip.clip, *rectangle[2:], *rectangle[:2])
     with atomic_path(crop) as beside:
         named = dict(zip(("left", "top", "width", "height"), rectangle, strict=True))
-        beside.write_text(json.dumps(named), encoding="utf-8")
+        write_json(beside, named)
 
 
 def given_rectangle(clip: Clip, height: int, width: int) -> tuple[float, float, float, float]:

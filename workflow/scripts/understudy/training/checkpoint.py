@@ -10,16 +10,17 @@ import json
 import logging
 import math
 import re
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import torch
 from safetensors import SafetensorError
 
-from understudy.errors import TrainingError
+from understudy.errors import DamageError, TrainingError
 from understudy.job import atomic_path
 from understudy.model.build import read_facts, save_generator
 from understudy.model.contract import Generator
@@ -28,6 +29,7 @@ from understudy.training.step import Team
 logger = logging.getLogger(__name__)
 
 STATE_FORMAT = 2  # of the state files; raised when older ones can no longer be read
+HELD_SECONDS = 60.0  # how long a training waits for another one in its folder to end
 KEPT = 2  # states; the older one is there in case the newest is damaged
 BEST = "best.safetensors"  # weights that can be rendered, of the preview with the highest figure so far
 MANIFEST = "manifest.json"
@@ -60,10 +62,10 @@ class StateFolder:
             raise TrainingError(f"{note} is a folder, expected a file; remove it and run again.")
         if note.is_file() and note.read_bytes() == wanted.encode():
             return
-        stale = [path for path, _ in self._states()]
+        stale = [path for path, digest in self._states() if not self._is_own(path, digest)]  # a damaged note loses none
         if stale:
             logger.info("%s holds %d states of other settings or data; starting afresh", folder, len(stale))
-        for path in (*stale, folder / BEST):
+        for path in (*stale, *([] if any(self._states()) else [folder / BEST])):
             path.unlink(missing_ok=True)
         with atomic_path(note) as beside:
             beside.write_text(wanted, encoding="utf-8")
@@ -72,16 +74,22 @@ class StateFolder:
     def held(self) -> Iterator[None]:
         """Keep a second training out of the folder; a killed holder lets go by itself.
 
+        Waits a while first: the training of a Snakemake that was killed notices it, saves, and lets go.
+
         Raises:
             TrainingError: another process holds it.
         """
         with (self.folder / "lock").open("w") as file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                raise TrainingError(
-                    f"Another process is training in {self.folder}; wait until it ends, or stop it."
-                ) from None
+            deadline, told = time.monotonic() + HELD_SECONDS, False
+            while not _locked(file):
+                if time.monotonic() > deadline:
+                    raise TrainingError(
+                        f"Another process is training in {self.folder}; wait until it ends, or stop it."
+                    )
+                if not told:
+                    logger.info("another process is training in %s; waiting for it to end", self.folder)
+                told = True
+                time.sleep(0.2)
             yield
 
     def save(self, team: Team, progress: Progress, random: torch.Generator) -> Path:
@@ -90,6 +98,7 @@ class StateFolder:
             "step": progress.step,
             "seconds": progress.seconds,
             "random": random.get_state(),
+            "manifest": json.dumps(self.manifest, sort_keys=True),
             "shape": team.generator.shape(),
             **{name: part.state_dict() for name, part in team.parts().items()},
         }
@@ -122,14 +131,29 @@ class StateFolder:
         """Read the facts of the best weights; nothing where there are none yet, or damaged ones."""
         try:
             return read_facts(self.folder / BEST)
-        except (FileNotFoundError, SafetensorError, ValueError):
+        except (FileNotFoundError, SafetensorError, ValueError, DamageError):
             return {}
+
+    def _is_own(self, path: Path, digest: str) -> bool:
+        """Tell whether a state was saved under this folder's manifest, by what it holds itself."""
+        data = path.read_bytes()
+        state = _read(data) if _digest(data) == digest else None
+        return state is not None and state.get("manifest") == json.dumps(self.manifest, sort_keys=True)
 
     def _states(self) -> Iterator[tuple[Path, str]]:
         """Yield the state files and the digests in their names, newest first."""
         for path in sorted(self.folder.glob("state-*.pt"), reverse=True):
             if found := STATE_NAME.fullmatch(path.name):
                 yield path, found[2]
+
+
+def _locked(file: IO[str]) -> bool:
+    """Lock an open file against other processes; False where another one has it."""
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def restore(state: Mapping[str, Any], team: Team, random: torch.Generator, folder: Path) -> Progress:

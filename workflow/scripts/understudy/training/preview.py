@@ -62,7 +62,7 @@ def save_preview(path: Path, preview: Preview) -> None:
     strip = torch.cat(columns, dim=-1)[0].clamp(-1, 1)  # (3, 4H, N * W)
     rgb = ((strip + 1) * 127.5).round().byte().permute(1, 2, 0).numpy()
     with atomic_path(path) as beside:
-        cv2.imwrite(str(beside), rgb[..., ::-1])
+        beside.write_bytes(cv2.imencode(".png", rgb[..., ::-1])[1])  # imwrite keeps a full disk to itself
 
 
 def person_psnr(drawn: Tensor, truth: FrameTruth) -> float:

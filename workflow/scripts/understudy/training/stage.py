@@ -15,8 +15,7 @@ from understudy.dataset.batch import ClipBatch
 from understudy.dataset.reader import Footage
 from understudy.dataset.windows import read_windows
 from understudy.errors import TrainingError
-from understudy.job import file_digest
-from understudy.layouts import open_file
+from understudy.layouts import content_digest, open_file
 from understudy.model.build import (
     add_face,
     blank_generator,
@@ -26,6 +25,7 @@ from understudy.model.build import (
     save_generator,
     start_generator,
     warm_up,
+    weights_digest,
 )
 from understudy.model.contract import Generator
 from understudy.model.ranks import own_rows, rank
@@ -84,9 +84,9 @@ class Job:
             "versions": {room: VERSIONS[room] for room in ("model", "training")},
             "state": STATE_FORMAT,
             "torch": torch.__version__,
-            "data": file_digest(self.windows),
-            "previous": file_digest(self.previous) if self.previous else None,
-            "warm": file_digest(self.warm) if self.warm else None,
+            "data": content_digest(self.windows, "windows"),
+            "previous": weights_digest(self.previous) if self.previous else None,
+            "warm": weights_digest(self.warm) if self.warm else None,
             "perceptual": perceptual_digest(self.perceptual, sha256) if self.perceptual else None,
             "model": asdict(self.model),
             "training": training,

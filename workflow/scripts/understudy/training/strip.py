@@ -12,6 +12,7 @@ import cv2
 import numpy as np
 
 from understudy.job import atomic_path
+from understudy.seals import damaged
 from understudy.training.preview import ROWS
 
 MOST_MOMENTS = 8
@@ -49,7 +50,7 @@ class Strip:
         rows = [("footage", self.footage), *((f"step {step}", self._rows[step]) for step in steps)]
         strip = np.concatenate([_labelled(row, label) for label, row in rows])  # ((1 + moments) * H, N * W, 3)
         with atomic_path(self.folder / STRIP) as beside:
-            cv2.imwrite(str(beside), strip)
+            beside.write_bytes(cv2.imencode(".png", strip)[1])  # imwrite keeps a full disk to itself
         return StripShape(steps, *strip.shape[:2])
 
     def newest(self) -> np.ndarray:
@@ -83,6 +84,8 @@ def cut_row(path: Path, name: str) -> np.ndarray:
         name: one of `preview.ROWS`.
     """
     picture = cv2.imread(str(path))
+    if picture is None:
+        raise damaged(path, "no readable picture")
     height, width = picture.shape[0] // len(ROWS), picture.shape[1]
     row = picture[ROWS.index(name) * height :][:height]
     scale = min(1.0, MOST_WIDTH / width, MOST_HEIGHT / ((MOST_MOMENTS + 1) * height))

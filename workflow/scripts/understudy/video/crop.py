@@ -1,6 +1,5 @@
 """The rectangle of the source that a clip shows, and cutting it out."""
 
-import json
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ import numpy as np
 
 from understudy.clips import Clip
 from understudy.errors import LayoutError, VideoError
+from understudy.seals import read_json
 from understudy.video.backends._contract import SourceFrame
 
 logger = logging.getLogger(__name__)
@@ -74,15 +74,19 @@ class View:
         return cv2.resize(inside, (self.out_width, self.out_height), interpolation=cv2.INTER_CUBIC)
 
 
+RECTANGLE = ("left", "top", "width", "height")  # of crop.json
+
+
 def read_crop(path: Path) -> dict[str, float]:
     """Read the rectangle that `locate_person` wrote: left, top, width, height in pixels of the upright source.
 
     Raises:
         LayoutError: the file holds something else.
+        DamageError: it holds other values than were written.
     """
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-        crop = {name: found[name] for name in ("left", "top", "width", "height")}
+        found = read_json(path, RECTANGLE)
+        crop = {name: found[name] for name in RECTANGLE}
     except (OSError, ValueError, KeyError, TypeError, RecursionError) as wrong:
         raise LayoutError(
             f"{path} holds no rectangle ({type(wrong).__name__}: {wrong}), expected left, top, width and height as "

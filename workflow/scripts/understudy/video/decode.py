@@ -7,7 +7,7 @@ from pathlib import Path
 from understudy import layouts
 from understudy.clips import Clip
 from understudy.errors import VideoError
-from understudy.job import atomic_path
+from understudy.job import atomic_path, file_digest
 from understudy.settings import VERSIONS, DecodeSettings
 from understudy.video.crop import View, ignored_boxes, read_crop, view_of
 from understudy.video.source import SourceVideo
@@ -41,6 +41,7 @@ def decode_clip(video: Path, crop: Path, frames: Path, sound: Path, clip: Clip, 
         if not source.backend.copy_sound(sound_beside, Fraction(clip.start_s), written / rate):
             sound_beside.touch()
             logger.info("%s has no sound in this span; the clip is silent", video)
+        writer.attributes({"sound_sha256": file_digest(sound_beside)})
 
 
 def _write_frames(writer: layouts.Writer, source: SourceVideo, view: View, rate: Fraction, clip: Clip) -> int:

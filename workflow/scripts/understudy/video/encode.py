@@ -9,6 +9,7 @@ import numpy as np
 from understudy.backends import load_backend
 from understudy.errors import VideoError
 from understudy.job import atomic_path
+from understudy.seals import seal_film
 from understudy.settings import FilmSettings
 from understudy.video.film_backends._contract import FilmBackend, FilmPlan
 
@@ -19,8 +20,9 @@ class Film:
     """Writes one film frame by frame; a context manager.
 
     H.264, 4:2:0, BT.709 and tagged so, index in front of the pictures (faststart). Odd sizes are padded to even
-    ones by repeating the last row or column. Sound is cut to the film's length. The file appears under its name
-    when the body ends well; when it fails an older file stays as it was. No frame is kept in memory.
+    ones by repeating the last row or column. Sound is cut to the film's length. At its end stands a seal, by which a
+    wrong byte in it is known (`seals.py`). The file appears under its name when the body ends well; when it fails an
+    older file stays as it was. No frame is kept in memory.
 
     Args:
         path: the film, ending in .mp4.
@@ -49,10 +51,11 @@ class Film:
         self._exits = ExitStack()
         self._writer: FilmBackend | None = None
         self._size: tuple[int, int] = (0, 0)
+        self._beside = self.path
 
     def __enter__(self) -> "Film":
-        beside = self._exits.enter_context(atomic_path(self.path))
-        self._writer = self._make(beside, self._plan)
+        self._beside = self._exits.enter_context(atomic_path(self.path))
+        self._writer = self._make(self._beside, self._plan)
         self._exits.callback(self._writer.close)
         return self
 
@@ -82,6 +85,7 @@ class Film:
         if self.frames == 0:
             raise ValueError(f"the film {self.path} got no frame")
         self._writer.finish()
+        seal_film(self._beside)
 
 
 def pad_to_even(rgb: np.ndarray) -> np.ndarray:

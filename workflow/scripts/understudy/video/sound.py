@@ -50,7 +50,8 @@ def _cut(video: Path, target: Path, start_s: Fraction, length_s: Fraction) -> bo
         if first is None:
             return False
         lead = max(start_s - first.pts * first.time_base, Fraction(0))
-        with av.open(str(target), "w", format="matroska") as film:
+        plain = {"fflags": "+bitexact"}  # no random number: the same sound is the same file
+        with av.open(str(target), "w", format="matroska", options=plain) as film:
             film.metadata[LEAD_TAG] = str(lead)
             copy = film.add_stream_from_template(stream)
             for packet in _with(first, packets):

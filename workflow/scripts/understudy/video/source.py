@@ -8,6 +8,7 @@ from pathlib import Path
 
 from understudy.backends import load_backend
 from understudy.errors import VideoError
+from understudy.seals import check_film
 from understudy.video.backends._contract import SourceFacts, SourceFrame
 from understudy.video.refusals import check_head
 
@@ -39,11 +40,13 @@ class SourceVideo:
 
     Raises:
         VideoError: the file is missing, empty, no video, or of a kind that cannot be used.
+        DamageError: it is a film of ours, and not what was written.
     """
 
     def __init__(self, path: str | Path, backend: str = "pyav", hardware: str = ""):
         self.path = Path(path)
         _check_file(self.path)
+        check_film(self.path)
         self.backend = load_backend("understudy.video.backends", backend)(self.path, hardware)
         self.facts: SourceFacts = self.backend.facts
         self.height, self.width = self.facts.height, self.facts.width
@@ -76,6 +79,7 @@ class SourceVideo:
         end_s = end_s or Fraction(0)
         if self.duration_s is not None and end_s < self.duration_s - MISSING_FRAMES / self.rate:
             raise VideoError(broken_off(self.path, end_s, self.duration_s))
+        check_film(self.path)  # once more: what was read since
 
     def sha256(self) -> str:
         """Digest of the whole file, hexadecimal."""

@@ -42,6 +42,7 @@ def copy_packets(path: Path, track: dict[str, Any], target: Path, start_s: Fract
     node = node.output(
         address(target),
         format="matroska",
+        fflags="+bitexact",  # no random number: the same sound is the same file
         acodec="copy",
         metadata=f"{LEAD_TAG}={lead}",
         avoid_negative_ts="disabled",
