@@ -41,9 +41,9 @@ def content(path):
         return file["rgb"][:].tobytes(), {name: str(value) for name, value in file.attrs.items()}
 
 
-@pytest.mark.parametrize("part", range(4))
+@pytest.mark.parametrize("part", range(2))
 def test_no_flipped_byte_of_an_hdf5_file_changes_what_is_read(tmp_path, part):
-    """Every byte of the tables and attributes, and some of the pictures, each wrong once."""
+    """Every second byte of the tables and attributes, and some of the pictures, each wrong once."""
     path, chance = tmp_path / "frames.h5", Random(part)
     write_frames(path)
     data, true = path.read_bytes(), content(path)

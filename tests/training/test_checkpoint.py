@@ -49,7 +49,7 @@ def test_everything_comes_back(team, tmp_path):
     StateFolder(tmp_path, MANIFEST).save(team, Progress(1, 2.5), random)
     other, chance = new_team(), torch.Generator()
     assert not equal(team, other)
-    assert restore(StateFolder(tmp_path, MANIFEST).newest(), other, chance) == Progress(1, 2.5)
+    assert restore(StateFolder(tmp_path, MANIFEST).newest(), other, chance, tmp_path) == Progress(1, 2.5)
     assert equal(team, other)
     advance(team, 1, random)
     advance(other, 1, chance)
@@ -65,7 +65,7 @@ def test_a_state_tells_the_shape_of_its_generator(team, tmp_path):
     StateFolder(tmp_path, MANIFEST).save(team, Progress(1, 2.5), torch.Generator())
     state = StateFolder(tmp_path, MANIFEST).newest()
     other = Team(blank_generator(MODEL, state["shape"]))
-    restore(state, other, torch.Generator())
+    restore(state, other, torch.Generator(), tmp_path)
     assert equal(team, other)
 
 
