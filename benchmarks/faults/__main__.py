@@ -94,6 +94,7 @@ def inject(base: Base, folder: Path, mounts: bool, seed: int, one: tuple[str, Ta
         logger.info("%s: %s, %.1f s lost, %s %s", name, end, case.lost_s, case.told, case.notes)
         took = round(time.monotonic() - started, 1)
         return Result(fault, target.name, name, not error, round(case.lost_s, 2), case.told, case.notes, took)
+    logger.error("%s: never hit", name)
     return Result(fault, target.name, name, False, 0.0, "", ["never hit"], round(time.monotonic() - started, 1))
 
 

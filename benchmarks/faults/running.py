@@ -32,7 +32,8 @@ class Run:
         with suppress(psutil.Error):
             for child in psutil.Process(self.process.pid).children(recursive=True):
                 with suppress(psutil.Error):
-                    if any(word.endswith(f".{self.rule}.py") for word in child.cmdline()):
+                    words = child.cmdline()  # not the shell around it, whose words hold those of the job
+                    if words and "python" in Path(words[0]).name and words[-1].endswith(f".{self.rule}.py"):
                         return child
         return None
 
