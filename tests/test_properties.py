@@ -36,7 +36,7 @@ NAME = any_.from_regex(r"[A-Za-z0-9_-]{1,20}", fullmatch=True)
 SECONDS = any_.integers(0, 10**6 - 2).map(lambda thousandths: thousandths / 1000)
 BOX = any_.tuples(*[any_.integers(0, 99_999)] * 2, *[any_.integers(1, 99_999)] * 2)
 PATH = any_.text(
-    any_.characters(codec="utf-8", exclude_categories=["C", "Z"], exclude_characters='"'), min_size=1, max_size=40
+    any_.characters(codec="utf-8", exclude_categories=["C", "Z"], exclude_characters='"{}'), min_size=1, max_size=40
 )
 PLAIN = any_.recursive(
     any_.none() | any_.booleans() | any_.integers() | any_.floats() | any_.text(max_size=8),
