@@ -13,6 +13,7 @@ import logging
 import os
 import platform
 import shutil
+import subprocess
 import sys
 import tempfile
 import threading
@@ -102,8 +103,8 @@ def _run(case: Case, fault: str) -> str:
     """Inject and recover; says what went wrong, nothing where all is well."""
     try:
         FAULTS[fault](case)
-    except RuntimeError as failure:
-        return str(failure)
+    except (RuntimeError, OSError, subprocess.CalledProcessError) as failure:
+        return f"{type(failure).__name__}: {failure}"
     run = case.start()
     code = run.end()
     if code != 0:

@@ -153,6 +153,7 @@ def half_written(case: Case) -> None:
         place = case.chance.choice(sorted(place.iterdir()))
         whole = whole / place.name
     data = whole.read_bytes()
+    place.parent.mkdir(parents=True, exist_ok=True)
     place.write_bytes(data[: case.chance.randrange(1, len(data))])
     mark = case.folder / ".snakemake" / "incomplete"
     if not any(mark.rglob("*")):  # Snakemake saw the kill and tidied up; a power cut leaves its mark

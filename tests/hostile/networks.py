@@ -48,7 +48,7 @@ def cases() -> Iterator[Case]:
 
 
 def _rewritten(change: Callable[[dict, dict], None]) -> Damage:
-    """Change tensors and the metadata `generator`, which stays JSON."""
+    """Change tensors and the metadata `generator`, which stays JSON; as if another program had, without a seal."""
 
     def damage(path: Path) -> None:
         from safetensors import safe_open
@@ -58,6 +58,7 @@ def _rewritten(change: Callable[[dict, dict], None]) -> Damage:
         metadata.pop(SEAL, None)  # a liar's file has no seal; the fault bench is about files that lost a bit
         tensors, shape = load_file(path), json.loads(metadata["generator"])
         change(tensors, shape)
+        metadata.pop(SEAL)
         save_file(tensors, path, metadata | {"generator": json.dumps(shape)})
 
     return damage

@@ -14,6 +14,7 @@ import numpy as np
 from filming import Take, barcode, clicks, read_barcode, write_video
 from hostile import material
 from hostile.case import Case, prepared, run_script
+from understudy.layouts import change_file
 from understudy.settings import PoseSettings, from_params
 
 FRAMES = 12
@@ -441,6 +442,8 @@ def _crops() -> Iterator[Case]:
 def _sounds() -> Iterator[Case]:
     def act(change: Callable[[Path], None], folder: Path) -> None:
         material.copied(folder)
+        with change_file(Path("clip/frames.h5")) as frames:
+            del frames.attrs["sound_sha256"]  # as of earlier versions: with it any change is noticed at once
         change(Path("clip/sound.mka"))
         prepared()
         material.render_transfer()

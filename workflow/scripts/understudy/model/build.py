@@ -128,7 +128,9 @@ def load_generator(weights: Path) -> Generator:
         metadata, values = _read(weights)
         shape = json.loads(metadata.get("generator", "{}"))
     except (OSError, SafetensorError, ValueError, TypeError, RuntimeError, RecursionError) as broken:
-        raise TrainingError(f"{weights} is no readable weight file ({broken}); delete it and run again.") from broken
+        raise TrainingError(
+            f"{weights} is no readable weight file ({broken}); train the stage again: delete it and run again."
+        ) from broken
     found = shape.get("format") if isinstance(shape, dict) else None
     if found != FORMAT:
         raise TrainingError(
@@ -222,7 +224,9 @@ def weights_digest(weights: Path) -> str:
     try:
         metadata, values = _read(weights)
     except (OSError, SafetensorError, ValueError, TypeError, RuntimeError) as broken:
-        raise TrainingError(f"{weights} is no readable weight file ({broken}); delete it and run again.") from broken
+        raise TrainingError(
+            f"{weights} is no readable weight file ({broken}); train the stage again: delete it and run again."
+        ) from broken
     return _seal({"generator": metadata.get("generator", "")}, values)
 
 
