@@ -58,7 +58,6 @@ def _rewritten(change: Callable[[dict, dict], None]) -> Damage:
         metadata.pop(SEAL, None)  # a liar's file has no seal; the fault bench is about files that lost a bit
         tensors, shape = load_file(path), json.loads(metadata["generator"])
         change(tensors, shape)
-        metadata.pop(SEAL)
         save_file(tensors, path, metadata | {"generator": json.dumps(shape)})
 
     return damage
