@@ -32,6 +32,14 @@ wildcard_constraints:
     stage="s[0-9]+t[0-9]+",
 
 
+onstart:
+    # Before the first job, not when the job of hours is done.
+    if refused := unwritable(
+        file for job in workflow.dag.needrun_jobs() for file in job.output
+    ):
+        raise WorkflowError(refused)
+
+
 localrules:
     all,
     overlays,

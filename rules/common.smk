@@ -10,7 +10,7 @@ from snakemake.exceptions import WorkflowError
 sys.path.append(str(Path(workflow.basedir) / "workflow" / "scripts"))
 
 from understudy.errors import UnderstudyError
-from understudy.running import claim_folder, name_parent
+from understudy.running import claim_folder, name_parent, unwritable
 from understudy.validation import load_project
 from understudy.weights import load_weights
 

@@ -104,14 +104,7 @@ class Cluster:
         LINK.parent.mkdir(exist_ok=True)
         LINK.unlink(missing_ok=True)
         LINK.symlink_to(self.folder / "slurm.conf")
-        munge = {
-            "socket": "munge.socket",
-            "pid-file": "munged.pid",
-            "log-file": "munged.log",
-            "seed-file": "munge.seed",
-        }
-        places = [f"--{option}={self.folder / name}" for option, name in munge.items()]
-        self._launch("munged", "--force", f"--key-file={self.folder / 'munge.key'}", *places)
+        self._start_munge()
         self.start_controller()
         for node in NODES:
             self.start_node(node)

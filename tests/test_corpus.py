@@ -10,9 +10,9 @@ from hostile.witnesses import WITNESSES
 
 pytestmark = pytest.mark.slow
 LEAST = 150
-# Kinds that start programs, read large files or train: of them every third case is tried here, all by `make corpus`.
+# Kinds that start programs, read large files or train: of them every eighth case is tried here, all by `make corpus`.
 LONG = {"video", "configuration", "command", "state folder", "IUV pictures", "sound.mka", "VGG-19"}
-TRIED = [case for number, case in enumerate(CASES) if case.kind not in LONG or number % 3 == 0]
+TRIED = [case for number, case in enumerate(CASES) if case.kind not in LONG or number % 8 == 0]
 
 
 @pytest.fixture(scope="module")

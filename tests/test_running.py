@@ -8,7 +8,7 @@ import sys
 import time
 from pathlib import Path
 
-from understudy.running import VARIABLE, claim_folder
+from understudy.running import VARIABLE, claim_folder, unwritable
 
 SCRIPTS = Path(__file__).parents[1] / "workflow" / "scripts"
 RUN = """
@@ -105,3 +105,16 @@ def test_a_job_that_no_snakemake_started_runs_on(monkeypatch):
     monkeypatch.setenv(VARIABLE, str(os.getpid() + 1_000_000))
     words = [sys.executable, "-c", JOB.replace("60", "2"), str(SCRIPTS)]
     assert subprocess.run(words, stdout=subprocess.DEVNULL, check=False).returncode == 0
+
+
+def test_a_folder_that_cannot_be_written_is_named_before_the_first_job(tmp_path, monkeypatch):
+    protected = tmp_path / "results" / "clips" / "ben"
+    protected.mkdir(parents=True)
+    outputs = [f"{protected}/pose.h5", f"{protected}/surface.h5", f"{tmp_path}/results/clips/ada/new/pose.h5"]
+    assert unwritable(outputs) == ""
+    monkeypatch.setattr(os, "access", lambda folder, mode: Path(folder) != protected)  # the user may be root
+    told = unwritable(outputs)
+    assert told.startswith(f"{protected} cannot be written") and "run the same command again" in told
+    assert unwritable(outputs[2:]) == "", "what no job writes into may be protected"
+    monkeypatch.setattr(os, "access", lambda folder, mode: False)
+    assert "and 1 more" in unwritable(outputs)

@@ -18,7 +18,8 @@ import sys
 import tempfile
 import threading
 import time
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -26,13 +27,18 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from random import Random
 
+from cluster import CLUSTER_FAULTS, ON_CLUSTER, ClusterCase
 from equal import difference
 from injections import FAULTS, NEED_INPUT, Case, MissedError
 from project import CONTENT, SAVE_SECONDS, Base, make_base, make_case
 from table import read_cases, write_tables
 from targets import TARGETS, Target
 
+from slurm_cluster import Cluster, NoSlurmError
+
 logger = logging.getLogger("faults")
+LOSE_TRAINING = {name for name in FAULTS if name.startswith(("kill", "SIGTERM"))} | set(CLUSTER_FAULTS)
+Todo = tuple[str, Target, int]  # fault, job under fire, number of the try
 TRIES = 5  # moments drawn for a case whose job had ended before
 
 
@@ -73,7 +79,7 @@ def case_name(seed: int, fault: str, target: Target, number: int) -> str:
     return f"{seed}/{fault}/{target.name}/{number}"
 
 
-def inject(base: Base, folder: Path, mounts: bool, seed: int, one: tuple[str, Target, int]) -> Result:
+def inject(base: Base, folder: Path, mounts: bool, seed: int, cluster: Cluster | None, one: Todo) -> Result:
     """Run one case: fault, the same command again, comparison."""
     fault, target, number = one
     started, name = time.monotonic(), case_name(seed, fault, target, number)
@@ -81,7 +87,11 @@ def inject(base: Base, folder: Path, mounts: bool, seed: int, one: tuple[str, Ta
     for _ in range(TRIES):
         place = Path(tempfile.mkdtemp(dir=folder))
         linked = not (fault == "disk full" and mounts)
-        case = Case(base, target, make_case(base, place, target, linked), chance, mounts)
+        project = make_case(base, place, target, linked)
+        if fault in CLUSTER_FAULTS:
+            case = ClusterCase(base, target, project, chance, mounts, cluster=cluster)
+        else:
+            case = Case(base, target, project, chance, mounts)
         try:
             error = _run(case, fault)
         except MissedError:
@@ -102,7 +112,7 @@ def inject(base: Base, folder: Path, mounts: bool, seed: int, one: tuple[str, Ta
 def _run(case: Case, fault: str) -> str:
     """Inject and recover; says what went wrong, nothing where all is well."""
     try:
-        FAULTS[fault](case)
+        ({**FAULTS, **CLUSTER_FAULTS})[fault](case)
     except (RuntimeError, OSError, subprocess.CalledProcessError) as failure:
         return f"{type(failure).__name__}: {failure}"
     run = case.start()
@@ -119,7 +129,7 @@ def _run(case: Case, fault: str) -> str:
             return f"{name} cannot be read: {broken}"
         if left := list(case.place(name).parent.glob(".*.part*")):
             return f"left behind: {left}"
-    if case.target.state and fault.startswith(("kill", "SIGTERM")) and case.lost_s > SAVE_SECONDS + case.slack():
+    if case.target.state and fault in LOSE_TRAINING and case.lost_s > SAVE_SECONDS + case.slack():
         return f"{case.lost_s:.1f} s of training lost, more than the save interval"
     return ""
 
@@ -159,7 +169,7 @@ def main() -> int:
         (fault, target, number)
         for number in ([asked.number] if asked.number is not None else range(asked.each))
         for target in TARGETS
-        for fault in FAULTS
+        for fault in (*FAULTS, *(CLUSTER_FAULTS if target.name in ON_CLUSTER else ()))
         if (target.inputs or fault not in NEED_INPUT)
         and target.name in (asked.only or [target.name])
         and fault in (asked.fault or [fault])
@@ -179,18 +189,44 @@ def main() -> int:
     before = read_cases(asked.table) if asked.table and asked.add else []
     done = {one["seed"] for one in before if one["survived"]}
     todo = [one for one in todo if case_name(asked.seed, *one) not in done]
+    cluster = _cluster(folder / "slurm") if any(one[0] in CLUSTER_FAULTS for one in todo) else None
+    facts["slurm"] = cluster is not None
+    todo = [one for one in todo if cluster or one[0] not in CLUSTER_FAULTS]
     results: list[Result] = []
-    with ThreadPoolExecutor(asked.workers) as pool:
-        for result in pool.map(partial(inject, base, cases, mounts, asked.seed), todo):
+    try:
+        act = partial(inject, base, cases, mounts, asked.seed, cluster)
+        for result in _ended(act, todo, asked.workers):
             results.append(result)
             facts["seconds"] = round(time.monotonic() - began)
             if asked.table:
                 write_tables(asked.table, facts, [asdict(one) for one in results], before)
+    finally:
+        if cluster:
+            cluster.stop()
     lost = [result for result in results if not result.survived]
     logger.info("%d of %d survived", len(results) - len(lost), len(results))
     if not asked.folder and not lost:
         shutil.rmtree(folder)
     return 1 if lost else 0
+
+
+def _ended(act: Callable[[Todo], Result], todo: Sequence[Todo], workers: int) -> Iterator[Result]:
+    """Yield results as cases end; those of the cluster run one at a time: what strikes a node strikes all on it."""
+    with ThreadPoolExecutor(workers) as pool, ThreadPoolExecutor(1) as alone:
+        waiting = [(alone if one[0] in CLUSTER_FAULTS else pool).submit(act, one) for one in todo]
+        for future in as_completed(waiting):
+            yield future.result()
+
+
+def _cluster(folder: Path) -> Cluster | None:
+    """Start the tests' Slurm; where none can be had its faults are left out, and the log and the table say so."""
+    cluster = Cluster(folder)
+    try:
+        cluster.start()
+    except NoSlurmError as reason:
+        logger.warning("faults of a cluster are left out: %s", reason)
+        return None
+    return cluster
 
 
 def _own_mounts() -> bool:

@@ -71,14 +71,14 @@ def killed(who: Callable[[Run, psutil.Process, int], None], number: int) -> Call
     def act(case: Case) -> None:
         run = case.start()
         job = _job_of(run)
-        if not _wait_for(case.moment(), case, job) or run.process.poll() is not None:
+        if not wait_for(case.moment(), case, job) or run.process.poll() is not None:
             run.end()
             raise MissedError
-        saved = _newest(case)
+        saved = newest_state(case)
         who(run, job, number)
         if number != signal.SIGKILL and case.target.state:
-            _ended(job)
-            if _newest(case) != saved:
+            ended(job)
+            if newest_state(case) != saved:
                 case.lost_s = 0.0  # it saved before it ended
         if who is not _snakemake:
             run.end()
@@ -168,7 +168,7 @@ def two_at_once(case: Case) -> None:
     """The same command twice, the second at a random moment of the first."""
     first = case.start()
     if job := first.wait_for_job():
-        _wait_for(case.moment(), case, job)
+        wait_for(case.moment(), case, job)
     second = case.start()
     case.lost_s = 0.0
     codes = [run.end() for run in (first, second)]
@@ -194,7 +194,7 @@ def damaged_input(change: Callable[[bytearray, Random], bytearray], during: bool
             _change(path, change, case.chance)
         run = case.start()
         if during:
-            _wait_for(case.moment(), case, _job_of(run))
+            wait_for(case.moment(), case, _job_of(run))
             _change(path, change, case.chance)
         code = run.end()
         case.notes.append(f"{name}: exit code {code}")
@@ -257,7 +257,7 @@ def _job_of(run: Run) -> psutil.Process:
     return job
 
 
-def _wait_for(moment: float, case: Case, job: psutil.Process) -> bool:
+def wait_for(moment: float, case: Case, job: psutil.Process) -> bool:
     """Wait until a job has used so much of the processor's time, which no other work on the machine stretches.
 
     Notes what would be lost then: of a training what it did since its last save, or since its first step; of any other
@@ -271,7 +271,7 @@ def _wait_for(moment: float, case: Case, job: psutil.Process) -> bool:
         while True:
             times = job.cpu_times()
             used = time.monotonic() - started if case.target.rule == "fetch_weights" else times.user + times.system
-            if case.target.state and (found := _newest(case)) != newest:
+            if case.target.state and (found := newest_state(case)) != newest:
                 newest, saved = found, used
             case.lost_s = used - saved if newest or not case.target.state else 0.0
             if used >= moment:
@@ -281,13 +281,13 @@ def _wait_for(moment: float, case: Case, job: psutil.Process) -> bool:
         return False
 
 
-def _ended(job: psutil.Process) -> None:
+def ended(job: psutil.Process) -> None:
     """Wait until the job's own process is gone."""
     with suppress(psutil.Error):
         job.wait(120)
 
 
-def _newest(case: Case) -> str:
+def newest_state(case: Case) -> str:
     """Name of a training's newest state, of its first preview where it has none, empty before its first step."""
     folder = case.place(case.target.state)
     names = [path.name for path in folder.glob("state-*/state-*.pt")]
@@ -297,7 +297,7 @@ def _newest(case: Case) -> str:
 def _failed(case: Case, run: Run) -> None:
     """Wait for a run that has too little room or no right to write; it may fail, and must not hang."""
     if job := run.wait_for_job():
-        _wait_for(LONGEST, case, job)
+        wait_for(LONGEST, case, job)
     code = run.end()
     if code is None:
         raise RuntimeError("hangs")

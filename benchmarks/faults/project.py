@@ -15,6 +15,8 @@ from targets import FETCHED, Target
 
 ROOT = Path(__file__).parents[2]
 PARTS = ("Snakefile", "rules", "workflow", "config", "profiles", "envs")
+# Through Slurm: rules run in this environment, and finished jobs are asked after sooner than on a shared cluster.
+THROUGH_SLURM = ("--software-deployment-method", "env-modules", "--slurm-init-seconds-before-status-checks", "2")
 SAVE_SECONDS = 1.0  # a training's save interval
 FETCH_SECONDS = 2.5  # that a download takes, in pieces with pauses
 CONTENT = b"weights" * 40_000  # of the file that is fetched
@@ -50,6 +52,27 @@ class Base:
             *(sys.executable, "-m", "snakemake", "--snakefile", str(self.code / "Snakefile"), "--cores", "2"),
             *("--workflow-profile", str(self.code / "profiles" / "embedded"), "--directory", str(project)),
             *(*files, "--configfile", str(self.code / "config" / "faults.yaml")),
+        ]
+
+    def words_through_slurm(self, project: Path, rule: str, partition: str, *files: str) -> list[str]:
+        """The command on a cluster: `snakemake --profile slurm`, with a rule's jobs in a partition of the caller's."""
+        profile = self.code / "profiles" / "slurm"
+        settings = yaml.safe_load((profile / "config.yaml").read_text(encoding="utf-8"))
+        own = dict(settings["set-resources"].get(rule, {}))  # the command line's take the place of the profile's
+        own["slurm_partition"] = partition
+        return [
+            *(sys.executable, "-m", "snakemake", "--snakefile", str(self.code / "Snakefile")),
+            *(
+                "--profile",
+                str(profile),
+                "--workflow-profile",
+                str(self.code / "profiles" / "default"),
+                "--directory",
+                str(project),
+            ),
+            *("--slurm-partition-config", str(profile / "partitions.yaml"), *THROUGH_SLURM),
+            *(*files, "--configfile", str(self.code / "config" / "faults.yaml")),
+            *("--set-resources", *(f"{rule}:{name}={value}" for name, value in own.items())),
         ]
 
 

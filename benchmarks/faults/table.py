@@ -7,6 +7,13 @@ from statistics import median
 from typing import Any
 
 
+SLURM = {
+    True: "On the development cluster (Debian's Slurm, two nodes), `snakemake --profile slurm` went on by itself unless "
+    "its case says otherwise.",
+    False: "The faults of a cluster are left out: no Slurm could be had.",
+}
+
+
 def read_cases(path: Path) -> list[dict[str, Any]]:
     """Read the cases of earlier runs from the JSON file beside a page."""
     record = path.with_suffix(".json")
@@ -32,6 +39,7 @@ def _page(facts: dict[str, Any], results: list[dict[str, Any]]) -> str:
         f"{len(results)} injections, {survived} survived: the same command again ended well and gave the undisturbed "
         f"run's result, bit for bit. {facts['date']}, {facts['machine']}; seed {', '.join(seeds)}; a "
         f"training saves every {facts['save_seconds']:g} s. "
+        f"{SLURM[facts['slurm']]} "
         "Made by `make faults`; every case, with the seed that repeats it, stands in the JSON file beside this page.",
         "",
         "Lost work is the time that a fault took away: of a training since its last saved state, of any other job "

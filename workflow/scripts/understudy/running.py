@@ -12,6 +12,7 @@ import signal
 import socket
 import threading
 import time
+from collections.abc import Iterable
 from pathlib import Path
 from typing import IO
 
@@ -55,6 +56,29 @@ def claim_folder(folder: Path) -> IO[str] | None:
 def name_parent() -> None:
     """Tell the jobs that this process starts who it is."""
     os.environ[VARIABLE] = str(os.getpid())
+
+
+def unwritable(outputs: Iterable[str]) -> str:
+    """Say which of the folders that a run is about to write into cannot be written; nothing where all can.
+
+    Args:
+        outputs: files and folders that will be made; their folders need not be there yet.
+    """
+    asked = {_nearest_folder(folder) for folder in {Path(output).parent for output in outputs}}
+    refused = sorted(str(folder) for folder in asked if not os.access(folder, os.W_OK | os.X_OK))
+    if not refused:
+        return ""
+    more = f" and {len(refused) - 1} more" if len(refused) > 1 else ""
+    return (
+        f"{refused[0]}{more} cannot be written by this user, on this disk, but jobs of this run write there: give the "
+        f"permission or make the disk writable; then run the same command again."
+    )
+
+
+def _nearest_folder(folder: Path) -> Path:
+    while not folder.is_dir() and folder != folder.parent:
+        folder = folder.parent
+    return folder
 
 
 def end_with_parent() -> None:
