@@ -6,10 +6,9 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-
 SLURM = {
-    True: "On the development cluster (Debian's Slurm, two nodes), `snakemake --profile slurm` went on by itself unless "
-    "its case says otherwise.",
+    True: "On the development cluster (Debian's Slurm, two nodes) `snakemake --profile slurm` went on by itself where "
+    "its case ends with exit code 0.",
     False: "The faults of a cluster are left out: no Slurm could be had.",
 }
 
