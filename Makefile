@@ -6,7 +6,7 @@ WORKERS ?= 2
 BIN := $(VENV)/bin
 SNAKEMAKE := $(BIN)/snakemake --workflow-profile profiles/embedded --cores $(CORES)
 
-.PHONY: demo test test-cluster test-environments cluster faults lint format dry-runs doctor docs corpus fuzz clean help
+.PHONY: demo test test-cluster test-environments cluster faults lint format dry-runs doctor docs verify corpus fuzz clean help
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
@@ -90,6 +90,11 @@ fuzz: $(VENV)/.fuzz  ## look for bytes that a reader cannot bear; SECONDS=20 for
 
 docs: $(VENV)/.run  ## write the generated pages (settings, files) anew
 	$(BIN)/python tools/write_pages.py
+
+# FILE="a.mp4 b.mp4" for several; TRUST=anchors.pem: certificates you trust. Ends with 0 whole, 1 altered, 2 without marks.
+verify: $(VENV)/.run  ## what a film's marks say and whether they hold: FILE=film.mp4
+	@$(if $(FILE),$(BIN)/python tools/verify.py $(if $(TRUST),--trust "$(TRUST)") $(FILE),\
+	echo "name a film: make verify FILE=results/transfers/ada/ben/video.mp4"; exit 2)
 
 EACH ?= 1
 SEED ?= 1

@@ -375,6 +375,20 @@ def transfer_rendering(wildcards):
     return project.transfer_rendering(wildcards.performer, wildcards.driving)
 
 
+def transfer_statement(wildcards):
+    """Return what a transfer's films say of themselves: who performs what, and the digest of the settings behind it."""
+    return project.transfer_statement(wildcards.performer, wildcards.driving)
+
+
+def signing_files(wildcards):
+    """Return the user's certificate and key; `signing_state`, not their date, stands for them."""
+    return [ancient(path) for path in project.signing_files()]
+
+
+def signing_state(wildcards):
+    return project.signing_state()
+
+
 def transfer_truth(wildcards):
     """Return the frames of the true transfer, where the configuration names it."""
     truth = project.transfer_truth(wildcards.performer, wildcards.driving)

@@ -30,6 +30,7 @@ rule render_transfer:
     input:
         weights=final_weights,
         driving="results/transfers/{performer}/{driving}/driving.h5",
+        credentials=signing_files,
         frames="results/clips/{driving}/frames.h5",
         sound="results/clips/{driving}/sound.mka",
     output:
@@ -50,6 +51,9 @@ rule render_transfer:
     params:
         settings=transfer_rendering,
         film=section("film"),
+        provenance=section("provenance"),
+        signed_by=signing_state,
+        statement=transfer_statement,
         version=version("rendering"),
     script:
         "../workflow/scripts/render_transfer.py"

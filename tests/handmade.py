@@ -127,7 +127,7 @@ def write_clip(
     with create(files.frames, "frames", "test") as file:
         numbers = np.arange(frames, dtype=np.uint8)[:, None, None, None]
         file.extend(rgb=np.broadcast_to(numbers, (frames, height, width, 3)).copy())
-        file.attributes({"rate_numerator": 24, "rate_denominator": 1, "source": "test.mp4"})
+        file.attributes({"rate_numerator": 24, "rate_denominator": 1, "source": "test.mp4", "source_sha256": 64 * "7"})
     write_pose(files.pose, track)
     with create(files.surface, "surface", "test") as file:
         for row in range(frames):

@@ -31,6 +31,11 @@ def test_ignored_boxes(tmp_path):
     assert clips["you"].ignored_boxes() == []
 
 
+def test_consent_is_the_users_own_words(tmp_path):
+    clips = read_clips(table(tmp_path, "clip\tvideo\tconsent\nme\ta\tI, in writing, 3 May: folder 7 <a&b>\nyou\tb\n"))
+    assert (clips["me"].consent, clips["you"].consent) == ("I, in writing, 3 May: folder 7 <a&b>", "")
+
+
 @pytest.mark.parametrize("person", ["largest", "central", "2", "12", "640,360@1.5", "10.5,20@0"])
 def test_people_are_named_so(tmp_path, person):
     assert read_clips(table(tmp_path, f"clip\tvideo\tperson\nme\ta\t{person}\n"))["me"].person == person

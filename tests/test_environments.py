@@ -16,6 +16,7 @@ SCRIPTS = ROOT / "workflow" / "scripts"
 PACKAGE = SCRIPTS / "understudy"
 OPENCV = {"opencv-python-headless", "opencv-contrib-python", "opencv-contrib-python-headless"}
 PACKAGES = {  # where a package and what is imported from it differ in name
+    "c2pa": {"c2pa-python"},
     "cv2": OPENCV,
     "ffmpeg": {"ffmpeg-python"},
     "onnxruntime": {"onnxruntime", "onnxruntime-gpu"},
@@ -27,6 +28,7 @@ PINNED_OPENCV = "opencv-contrib-python-headless"  # in requirements/run.txt; all
 UNSEEN = {  # pinned for the sake of another package, imported by no room of ours
     "mediapipe": {"protobuf"},
     "ffmpeg": {"future"},
+    "cryptography": {"cffi"},
     "onnxruntime": CUDA,
     "tensorboard": {"setuptools"},
     "detectron2": {  # built by the environment's post-deploy, which installs nothing else

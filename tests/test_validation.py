@@ -229,6 +229,29 @@ def test_openposes_files_stand_in_params_by_their_content(tmp_path, monkeypatch)
     assert len({str(state) for state in (before, changed_file, project.pose_state("ada"))}) == 3
 
 
+def test_a_certificate_comes_with_its_key_and_both_are_there(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SettingsError, match=r"provenance.key is given, but provenance.certificate is empty"):
+        load_project(changed(provenance={"key": "key.pem"}), ROOT)
+    both = changed(provenance={"key": "key.pem", "certificate": "chain.pem"})
+    with pytest.raises(SettingsError, match=r"provenance.certificate names chain.pem, which does not exist"):
+        load_project(both, ROOT)
+    for name in ("key.pem", "chain.pem"):
+        (tmp_path / name).write_text(name)
+    assert load_project(both, ROOT).signing_files() == ["chain.pem", "key.pem"]
+    assert load_project(changed(), ROOT).signing_files() == []
+
+
+def test_what_decides_a_film_is_in_its_digest_and_consent_is_not(tmp_path):
+    def digest(consent="", **sections):
+        (tmp_path / "clips.tsv").write_text(f"clip\tvideo\tconsent\nada\tx\t\nben\ty\t{consent}\nada_as_ben\tz\t\n")
+        project = Project(load_project(changed(**sections), ROOT).settings, read_clips(tmp_path / "clips.tsv"))
+        return project.transfer_digest("ada", "ben")
+
+    assert digest() == digest("ben, on paper")
+    assert len({digest(), digest(rendering={"crf": 20}), digest(flow={"slack_px": 3})}) == 3
+
+
 def test_what_a_chosen_person_changes(tmp_path):
     """Who is followed changes no frame and no search, unless the clip is cropped to them; several are looked for."""
     rows = ("a\t3\tnone", "b\tcentral\tnone", "c\tlargest\tnone", "d\t2\tperson", "e\tlargest\tperson")

@@ -158,7 +158,12 @@ def render_transfer() -> None:
     """Run rule render_transfer on the clip's driving.h5."""
     inputs = _inputs("driving", "frames") | {"weights": "clip/generator.safetensors", "sound": "clip/sound.mka"}
     outputs = {"video": "results/video.mp4", "side_by_side": "results/side_by_side.mp4"}
-    params = {"settings": section("rendering", retarget="none"), "film": section("film")}
+    params = {
+        "settings": section("rendering", retarget="none"),
+        "film": section("film"),
+        "provenance": section("provenance"),
+    }
+    params["statement"] = {"performer": "ada", "driving_clip": "ben", "settings_sha256": 64 * "0"}
     run_script("render_transfer", inputs, outputs, params=params)
 
 

@@ -1,3 +1,4 @@
+import hashlib
 import tracemalloc
 from fractions import Fraction
 from pathlib import Path
@@ -13,10 +14,12 @@ from understudy.dataset.windows import index_windows
 from understudy.errors import LayoutError, TrainingError
 from understudy.model.contract import Composition, Generator
 from understudy.rendering.driver import fit_driving
+from understudy.rendering.examination import examine_film
 from understudy.rendering.layout import GAP_PX, draw_map, join_panels
 from understudy.rendering.maps import DrivingMaps
-from understudy.settings import DatasetSettings, RenderingSettings
+from understudy.settings import DatasetSettings, ProvenanceSettings, RenderingSettings
 from understudy.video.encode import USUAL
+from understudy.video.frames import Frames
 
 SETTINGS = RenderingSettings(retarget="none", place="ground", camera="still", crf=16)
 FRAMES = 30
@@ -54,7 +57,7 @@ def files(tmp_path, monkeypatch):
 def render(files) -> tuple[Path, Path]:
     clip, driving, folder = files
     films = folder / "video.mp4", folder / "side_by_side.mp4"
-    transfer.render_transfer(Path("weights"), driving, clip.frames, None, *films, SETTINGS, USUAL, threads=1)
+    transfer.render_transfer(Path("weights"), driving, clip.frames, None, *films, SETTINGS, USUAL, None, threads=1)
     return films
 
 
@@ -71,6 +74,26 @@ def test_films_have_every_frame_at_the_drivers_rate(files):
         assert rate == 24
     assert read_film(video)[0][0].shape == (64, 64, 3)
     assert read_film(beside)[0][0].shape[1] == 3 * 128 + 2 * GAP_PX  # all at the driving clip's height
+
+
+def test_films_say_what_they_were_made_from(files, monkeypatch):
+    clip, driving, folder = files
+    monkeypatch.chdir(folder)
+    (folder / "weights").write_bytes(b"weights")
+    films = folder / "video.mp4", folder / "side_by_side.mp4"
+    said = transfer.Provenance("ada", "ben", 64 * "5", ProvenanceSettings("", ""))
+    transfer.render_transfer(folder / "weights", driving, clip.frames, None, *films, SETTINGS, USUAL, said, threads=1)
+    kinds = []
+    for film in films:
+        found = examine_film(film)
+        assert found.verdict == "whole" and found.statement.performer == "ada"
+        assert found.statement.model_sha256 == hashlib.sha256(b"weights").hexdigest()
+        assert found.statement.settings_sha256 == 64 * "5"
+        with Frames(clip.frames) as frames:
+            assert found.statement.driving_sha256 == frames.attrs["source_sha256"]
+        kinds.append(found.source_type.rsplit("/")[-1])
+    assert kinds == ["trainedAlgorithmicMedia", "compositeWithTrainedAlgorithmicMedia"]
+    assert (folder / "results" / "credentials" / "self_made.pem").is_file()
 
 
 def test_the_first_frame_is_drawn_like_any_other(files):

@@ -10,7 +10,7 @@ import pytest
 from filming import SOUND_HZ, Take, barcode, clicks, hear_clicks, read_barcode, write_video
 from understudy.errors import BackendError
 from understudy.settings import FilmSettings
-from understudy.video.encode import Film
+from understudy.video.encode import Film, Marks
 from understudy.video.film_backends._contract import FilmPlan
 from understudy.video.source import SourceVideo
 
@@ -128,6 +128,17 @@ def test_sound_is_cut_to_the_film(tmp_path, ingest):
         stream = opened.streams.audio[0]
         assert float(stream.duration * stream.time_base) == pytest.approx(1.0, abs=0.03)
     assert hear_clicks(film) == pytest.approx([0.7], abs=0.022)
+
+
+def test_tags_are_the_files_own_and_signing_comes_before_the_seal(tmp_path):
+    seen = []
+    tags = {"title": "a performs b", "comment": "x=1; -y; 'z' é"}
+    marks = Marks(tags, lambda path: seen.append(path.read_bytes()))
+    with Film(tmp_path / "film.mp4", RATE, 12, marks=marks) as film:
+        film.write(np.zeros((64, 96, 3), np.uint8))
+    with av.open(str(film.path)) as made:
+        assert {name: made.metadata[name] for name in tags} == tags
+    assert film.path.read_bytes()[:-56] == seen[0]
 
 
 def test_an_empty_sound_file_makes_a_silent_film(tmp_path):

@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING
 
 from understudy.devices import own_gpus
 from understudy.job import job_log
-from understudy.rendering.transfer import render_transfer
-from understudy.settings import FilmSettings, RenderingSettings, from_params
+from understudy.rendering.transfer import Provenance, render_transfer
+from understudy.settings import FilmSettings, ProvenanceSettings, RenderingSettings, from_params
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
@@ -21,5 +21,8 @@ with job_log(snakemake.log[0]), own_gpus(snakemake.resources.gpu):
         side_by_side_video=Path(snakemake.output.side_by_side),
         settings=from_params(RenderingSettings, snakemake.params.settings),
         film_settings=from_params(FilmSettings, snakemake.params.film),
+        provenance=Provenance(
+            **snakemake.params.statement, signing=from_params(ProvenanceSettings, snakemake.params.provenance)
+        ),
         threads=snakemake.threads,
     )

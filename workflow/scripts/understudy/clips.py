@@ -16,7 +16,8 @@ class Clip:
     `person` says who is followed: `largest`, `central`, the number of a track, or `x,y@seconds`, a point in upright
     source pixels at a time of the source. `crop` is `person`, `none`, or `left,top,width,height` in the same pixels.
     `ignore` names boxes of that form, several separated by `;`, in which nothing is learnt or measured: captions,
-    logos, watermarks.
+    logos, watermarks. `consent` says in the user's own words who agreed to this use of their picture, when, and where
+    the paper is; the report shows it.
     """
 
     clip: str
@@ -26,13 +27,14 @@ class Clip:
     person: str
     crop: str
     ignore: str = ""
+    consent: str = ""
 
     def ignored_boxes(self) -> list[tuple[int, int, int, int]]:
         """List the boxes of `ignore`: left, top, width, height, upright source pixels."""
         return [tuple(map(int, box.split(","))) for box in self.ignore.split(";") if box]
 
 
-DEFAULTS = {"start_s": "0", "end_s": "0", "person": "largest", "crop": "person", "ignore": ""}
+DEFAULTS = {"start_s": "0", "end_s": "0", "person": "largest", "crop": "person", "ignore": "", "consent": ""}
 LONGEST_NAME, LONGEST_CELL, LONGEST_LINE = 100, 1000, 10_000  # letters
 MOST_S = 1e6  # eleven days; more is a slip of the pen
 _LONGEST_PATH, _LONGEST_STEP = 4000, 255  # bytes a file system takes, of a path and between its slashes
@@ -171,7 +173,7 @@ def _read_row(place: str, names: list[str], values: list[str]) -> Clip:
             f"{place}: ignore is '{row['ignore']}', expected boxes 'left,top,width,height' in pixels of the upright "
             "video, several separated by ';'; correct it or leave it out."
         )
-    return Clip(row["clip"], row["video"], times["start_s"], times["end_s"], row["person"], row["crop"], row["ignore"])
+    return Clip(**row | times)
 
 
 def _check_person(place: str, person: str, start_s: float, end_s: float) -> None:

@@ -37,5 +37,9 @@ class TrainingError(UnderstudyError):
     """Training cannot start or go on."""
 
 
+class CredentialsError(UnderstudyError):
+    """A film cannot be signed, or its marks cannot be examined."""
+
+
 class WeightsError(UnderstudyError):
     """A file of weights cannot be fetched, or is not the file it should be."""

@@ -223,7 +223,11 @@ class Project:
         return VERSIONS[room]
 
     def clip_row(self, clip: str) -> dict[str, Any]:
-        return asdict(self._clip(clip))
+        """Return a clip's row without its consent, which changes no picture."""
+        return asdict(replace(self._clip(clip), consent=""))
+
+    def consent(self, clip: str) -> str:
+        return self._clip(clip).consent
 
     def source_video(self, clip: str) -> str:
         return self._clip(clip).video
@@ -263,6 +267,49 @@ class Project:
         settings = self.section("rendering")
         settings["retarget"] = self._transfer(performer, driving)["retarget"] or settings["retarget"]
         return settings
+
+    def transfer_statement(self, performer: str, driving: str) -> dict[str, str]:
+        """Return what the films of a transfer say of themselves."""
+        return {
+            "performer": performer,
+            "driving_clip": driving,
+            "settings_sha256": self.transfer_digest(performer, driving),
+        }
+
+    def transfer_digest(self, performer: str, driving: str) -> str:
+        """Digest every setting that decides a film: those of its clips, of the last stage, and of the rendering."""
+        clips = [*self.performer_clips(performer), driving]
+        decisive = {
+            "stage": self.stage_digest(self.last_stage()),
+            "warm_start": self.settings["performers"][performer].get("warm_start", ""),
+            "clips": [self.clip_row(clip) for clip in clips],
+            "synthetic": {clip: self.settings["synthetic"].get(clip) for clip in clips},
+            "rendering": self.transfer_rendering(performer, driving),
+            "versions": {room: VERSIONS[room] for room in ("synthetic", "rendering")},
+        }
+        return hashlib.sha256(json.dumps(decisive, sort_keys=True).encode()).hexdigest()
+
+    def signing_files(self) -> list[str]:
+        """Return the certificate and key that sign films; none where they are made here.
+
+        Raises:
+            SettingsError: one is missing.
+        """
+        named = self.settings["provenance"]
+        paths = {key: path for key, path in named.items() if path}
+        if len(paths) == 1:
+            there = next(iter(paths))
+            lacking = next(key for key in named if key not in paths)
+            raise SettingsError(
+                f"provenance.{there} is given, but provenance.{lacking} is empty; name both, or leave both empty."
+            )
+        for key, path in paths.items():
+            check_there(Path(path), f"provenance.{key} names {path}, which", f"provenance.{key}", False)
+        return list(dict.fromkeys(paths.values()))
+
+    def signing_state(self) -> dict[str, str]:
+        """Return what stands for the content of `signing_files`: another certificate signs the films anew."""
+        return {path: input_state(path) for path in self.signing_files()}
 
     def clips_in_use(self) -> list[str]:
         """Name every clip a performer or a transfer asks for, each once."""

@@ -15,7 +15,8 @@ from typing import Any
 from understudy.errors import DamageError
 
 SEAL = "seal"  # the key, attribute or piece of metadata that holds a seal
-_FILM_BOX = (56).to_bytes(4, "big") + b"uuid" + hashlib.sha256(b"understudy film").digest()[:16]
+# A `free` box: no player looks into it, and content credentials, which stand before it, leave such boxes out.
+_FILM_BOX = (56).to_bytes(4, "big") + b"free" + hashlib.sha256(b"understudy film").digest()[:16]
 _FILM_SEAL = len(_FILM_BOX) + 32  # bytes: the box's head, and a SHA-256
 _OURS = re.compile(r"(^|/)results/(clips/.+/synthetic|transfers/.+/video)\.mp4$")
 _BLOCK = 2**20
@@ -60,10 +61,19 @@ def read_json(path: Path, keys: Collection[str]) -> dict[str, Any]:
 
 
 def seal_film(path: Path) -> None:
-    """Append a film's seal: a box of its own kind, which players pass over, with the SHA-256 of all before it."""
+    """Append a film's seal: a box that players pass over, with the SHA-256 of all before it."""
     digest = _digest(path, path.stat().st_size)
     with path.open("ab") as file:
         file.write(_FILM_BOX + digest)
+
+
+def film_seal(path: Path) -> bool | None:
+    """Say whether a film's seal fits its bytes; None where it ends in no seal."""
+    size = path.stat().st_size
+    with path.open("rb") as file:
+        file.seek(max(0, size - _FILM_SEAL))
+        end = file.read(_FILM_SEAL)
+    return end[len(_FILM_BOX) :] == _digest(path, size - _FILM_SEAL) if end.startswith(_FILM_BOX) else None
 
 
 def check_film(path: Path) -> None:
@@ -72,14 +82,9 @@ def check_film(path: Path) -> None:
     Raises:
         DamageError: its bytes are not those that were sealed.
     """
-    size = path.stat().st_size
-    with path.open("rb") as file:
-        file.seek(max(0, size - _FILM_SEAL))
-        end = file.read(_FILM_SEAL)
-    if end.startswith(_FILM_BOX):
-        whole = end[len(_FILM_BOX) :] == _digest(path, size - _FILM_SEAL)
-    else:
-        whole = not _OURS.search(path.as_posix()) or _boxes_end(path) == size
+    whole = film_seal(path)
+    if whole is None:
+        whole = not _OURS.search(path.as_posix()) or _boxes_end(path) == path.stat().st_size
     if not whole:
         raise DamageError(
             f"The film {path} is damaged: its bytes are not those that were written; delete it and run the same "

@@ -21,6 +21,8 @@ VERSIONS = {
     "report": 1,
 }
 
+RELEASE = "0.1.0"  # of Understudy, as pyproject.toml says
+
 T = TypeVar("T")
 
 
@@ -263,6 +265,12 @@ class RenderingSettings:
 class FilmSettings:
     backend: str
     encoder: str
+
+
+@dataclass(frozen=True)
+class ProvenanceSettings:
+    certificate: str
+    key: str
 
 
 @dataclass(frozen=True)

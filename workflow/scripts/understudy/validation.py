@@ -212,7 +212,8 @@ def _check_backends(settings: Mapping[str, Any]) -> None:
 
 
 def _check_names(project: Project) -> None:
-    """Hold performers, transfers and synthetic clips to the clip table."""
+    """Hold performers, transfers and synthetic clips to the clip table, and what signs films to what is there."""
+    project.signing_files()
     for performer in project.performers():
         for clip in project.performer_clips(performer):
             project.clip_row(clip)

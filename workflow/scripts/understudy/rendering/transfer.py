@@ -4,26 +4,38 @@ import logging
 import time
 from collections import deque
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 
 from understudy.dataset.batch import SemanticMap
 from understudy.errors import LayoutError
-from understudy.job import return_memory
+from understudy.job import file_digest, return_memory
 from understudy.model.build import load_generator
 from understudy.rendering.layout import draw_map, join_panels
 from understudy.rendering.maps import DrivingMaps
 from understudy.rendering.rollout import roll_out
+from understudy.rendering.statement import COMPOSED, DRAWN, Statement
 from understudy.seals import check_file
-from understudy.settings import FilmSettings, RenderingSettings
-from understudy.video.encode import Film
+from understudy.settings import FilmSettings, ProvenanceSettings, RenderingSettings
+from understudy.video.encode import Film, Marks
 from understudy.video.frames import Frames
 
 logger = logging.getLogger(__name__)
 
 REPORT_SECONDS = 5.0
 TRIM_FRAMES = 20
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """Who performs what, the digest of the settings behind it (SHA-256, hex), and who signs."""
+
+    performer: str
+    driving_clip: str
+    settings_sha256: str
+    signing: ProvenanceSettings
 
 
 def render_transfer(
@@ -35,6 +47,7 @@ def render_transfer(
     side_by_side_video: Path,
     settings: RenderingSettings,
     film_settings: FilmSettings,
+    provenance: Provenance | None,
     threads: int,
 ) -> None:
     """Render the two films of a transfer, frame after frame.
@@ -48,20 +61,23 @@ def render_transfer(
         side_by_side_video: driving clip, maps and result beside each other.
         settings: quality of the films.
         film_settings: what writes them.
+        provenance: what they say of themselves, and who signs it; None leaves them without marks.
         threads: for the network, where there is no GPU.
 
     Raises:
         LayoutError: driving.h5 and frames.h5 are not of the same clip.
         DamageError: a file is no longer what was written.
+        CredentialsError: the films cannot be signed.
     """
+    marks = _marks(provenance, driving_frames, weights)  # before all work: what cannot sign is told at once
     torch.set_num_threads(threads)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     generator = load_generator(weights).placed(device)
     with (
         Frames(driving_frames) as frames,
         DrivingMaps(driving, generator.height_px) as maps,
-        Film(video, frames.rate, settings.crf, sound, film_settings) as film,
-        Film(side_by_side_video, frames.rate, settings.crf, sound, film_settings) as wide_film,
+        Film(video, frames.rate, settings.crf, sound, film_settings, marks=marks[0]) as film,
+        Film(side_by_side_video, frames.rate, settings.crf, sound, film_settings, marks=marks[1]) as wide_film,
     ):
         if sound is not None:
             check_file(sound, frames.attrs.get("sound_sha256"))
@@ -79,6 +95,20 @@ def render_transfer(
     logger.info(
         "%d frames of %d x %d px at %s a second", len(frames), generator.height_px, generator.width_px, frames.rate
     )
+
+
+def _marks(provenance: Provenance | None, driving_frames: Path, weights: Path) -> tuple[Marks, Marks]:
+    """Put together what the film, and the one that shows it beside the driver, say of themselves."""
+    if provenance is None:
+        return Marks(), Marks()
+    from understudy.rendering.credentials import film_marks, signing_identity  # here, because only signing needs C2PA
+
+    identity = signing_identity(provenance.signing)
+    with Frames(driving_frames) as frames:
+        digest = str(frames.attrs["source_sha256"])
+    names = provenance.performer, provenance.driving_clip
+    statement = Statement(*names, digest, file_digest(weights), provenance.settings_sha256)
+    return film_marks(statement, DRAWN, identity), film_marks(statement, COMPOSED, identity)
 
 
 def _noted(maps: Iterable[SemanticMap], latest: deque[SemanticMap]) -> Iterator[SemanticMap]:

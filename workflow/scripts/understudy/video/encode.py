@@ -1,6 +1,8 @@
 """Writing films: H.264 that every player shows, at an exact rate, with the clip's sound in sync."""
 
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
+from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
 
@@ -14,6 +16,14 @@ from understudy.settings import FilmSettings
 from understudy.video.film_backends._contract import FilmBackend, FilmPlan
 
 USUAL = FilmSettings(backend="pyav", encoder="libx264")
+
+
+@dataclass(frozen=True)
+class Marks:
+    """What a film says of itself: `tags`, metadata of its file; `sign`, called on the finished file before its seal."""
+
+    tags: Mapping[str, str] = field(default_factory=dict)
+    sign: Callable[[Path], None] | None = None
 
 
 class Film:
@@ -30,6 +40,7 @@ class Film:
         crf: H.264 quality, 0 lossless to 51 worst.
         sound: sound of the clip as `decode_clip` wrote it; an empty file or None makes a silent film.
         settings: which backend writes it, with which encoder.
+        marks: what it says of itself.
     """
 
     def __init__(
@@ -39,6 +50,8 @@ class Film:
         crf: int,
         sound: str | Path | None = None,
         settings: FilmSettings = USUAL,
+        *,
+        marks: Marks | None = None,
     ):
         self.path = Path(path)
         self.rate = Fraction(rate)
@@ -46,7 +59,8 @@ class Film:
         if sound is not None and not Path(sound).is_file():
             raise VideoError(f"The sound {sound} does not exist; run again so that the clip is decoded anew.")
         heard = Path(sound) if sound is not None and Path(sound).stat().st_size else None
-        self._plan = FilmPlan(self.rate, crf, heard, settings.encoder)
+        self._marks = marks or Marks()
+        self._plan = FilmPlan(self.rate, crf, heard, settings.encoder, self._marks.tags)
         self._make = load_backend("understudy.video.film_backends", settings.backend)
         self._exits = ExitStack()
         self._writer: FilmBackend | None = None
@@ -85,6 +99,8 @@ class Film:
         if self.frames == 0:
             raise ValueError(f"the film {self.path} got no frame")
         self._writer.finish()
+        if self._marks.sign is not None:
+            self._marks.sign(self._beside)
         seal_film(self._beside)
 
 

@@ -1,6 +1,7 @@
 """What a writer of films must offer; `encode.Film` stands on it."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
 from typing import Protocol
@@ -17,12 +18,14 @@ class FilmPlan:
         crf: quality, H.264's 0 lossless to 51 worst; what hardware encoders take for it comes near.
         sound: sound of the clip as `decode_clip` wrote it, None for a silent film.
         encoder: H.264 encoder by ffmpeg's name, for backends that can choose.
+        tags: metadata of the file, such as `title` and `comment`.
     """
 
     rate: Fraction
     crf: int
     sound: Path | None
     encoder: str
+    tags: Mapping[str, str] = field(default_factory=dict)
 
 
 class FilmBackend(Protocol):

@@ -60,7 +60,7 @@ class Backend:
         if self._process.wait():
             raise self._failure()
         if self._plan.sound is not None:
-            _join(self._silent, self._plan.sound, self._path, self._frames / self._plan.rate)
+            _join(self._silent, self._plan, self._path, self._frames / self._plan.rate)
 
     def close(self) -> None:
         """Let go of everything, finished or not."""
@@ -95,7 +95,7 @@ def encoding(path: Path, plan: FilmPlan, height: int, width: int) -> list[str]:
     if plan.encoder == "h264_vaapi":
         before += ["-init_hw_device", "vaapi=film", "-filter_hw_device", "film"]
         node = node.filter("hwupload")
-    node = node.output(address(path), vcodec=plan.encoder, **quality(plan), **TAGS, **_FAST_START)
+    node = node.output(address(path), vcodec=plan.encoder, **quality(plan), **TAGS, **_FAST_START, **_tags(plan))
     return node.global_args(*before).compile(find_programs().ffmpeg)
 
 
@@ -112,15 +112,21 @@ def quality(plan: FilmPlan) -> dict[str, object]:
     return {"crf": plan.crf, "preset": "medium", "threads": THREADS}
 
 
-def _join(silent: Path, sound: Path, film: Path, length_s: Fraction) -> None:
+def _tags(plan: FilmPlan) -> dict[str, str]:
+    """Metadata of the file as options; each is one word of the command, whatever it holds."""
+    return {f"metadata:g:{number}": f"{name}={value}" for number, (name, value) in enumerate(plan.tags.items())}
+
+
+def _join(silent: Path, plan: FilmPlan, film: Path, length_s: Fraction) -> None:
     """Put pictures and sound together: packets as they are where mp4 can carry them, else coded anew as AAC."""
+    sound = plan.sound
     track, lead = _read_sound(sound)
     pictures, heard = ffmpeg.input(address(silent)), None
     if track["codec_name"] in IN_MP4:
         # packets of which more than half lies before the film's end
         half = _packet_s(sound, track) / 2
         heard = ffmpeg.input(address(sound), itsoffset=f"{float(-lead):.9f}")
-        how: dict[str, object] = {"acodec": "copy", "t": f"{max(float(length_s - half), 0.001):.6f}"}
+        how: dict[str, object] = {"acodec": "copy", "t": f"{max(float(length_s - half), 0.001):.6f}"} | _tags(plan)
         node = ffmpeg.output(pictures["v"], heard["a"], address(film), vcodec="copy", **how, **_FAST_START)
     else:
         logger.info("%s: mp4 cannot carry %s, so the sound becomes AAC", sound, track["codec_name"])
@@ -129,7 +135,11 @@ def _join(silent: Path, sound: Path, film: Path, length_s: Fraction) -> None:
         heard = heard.filter("asetpts", f"PTS-{float(lead):.9f}/TB").filter("aresample", **{"async": 1, "first_pts": 0})
         heard = heard.filter("atrim", end=f"{float(length_s):.9f}")
         rate = int(track["sample_rate"])
-        how = {"acodec": "aac", "ac": 1 if track["channels"] == 1 else 2, "ar": rate if rate in AAC_RATES else 48000}
+        how = {
+            "acodec": "aac",
+            "ac": 1 if track["channels"] == 1 else 2,
+            "ar": rate if rate in AAC_RATES else 48000,
+        } | _tags(plan)
         node = ffmpeg.output(pictures["v"], heard, address(film), vcodec="copy", **how, **_FAST_START)
     command = node.global_args("-nostdin", "-v", "error", "-y", "-copyts").compile(find_programs().ffmpeg)
     made = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, check=False)

@@ -28,6 +28,7 @@ class Backend:
         """Start a film of frames of an even size."""
         options = {"movflags": "+faststart"}
         self._container = self._exits.enter_context(av.open(str(self._path), "w", format="mp4", options=options))
+        self._container.metadata.update(self._plan.tags)
         options = {"crf": str(self._plan.crf), "preset": "medium"}
         self._video = self._container.add_stream("libx264", rate=self._plan.rate, options=options)
         context = self._video.codec_context
