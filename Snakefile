@@ -42,6 +42,7 @@ onstart:
 
 localrules:
     all,
+    coverage,
     overlays,
     openpose_json,
     people,
@@ -49,11 +50,18 @@ localrules:
 
 
 rule all:
-    """Films and figures of every transfer, figures of every performer."""
+    """Films, figures and coverage of every transfer, figures of every performer."""
     default_target: True
     input:
         films,
         figures,
+        coverages,
+
+
+rule coverage:
+    """How far each driving clip lies from its performer's footage, and what to film, before any training."""
+    input:
+        coverages,
 
 
 rule overlays:

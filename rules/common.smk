@@ -418,6 +418,14 @@ def figures(wildcards):
     ]
 
 
+def coverages(wildcards):
+    return [
+        f"results/transfers/{performer}/{driving}/{file}"
+        for performer, driving in project.transfers()
+        for file in ("coverage.json", "coverage.png")
+    ]
+
+
 def exported_keypoints(wildcards):
     return [f"results/clips/{clip}/openpose_json" for clip in project.clips_in_use()]
 

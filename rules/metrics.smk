@@ -1,3 +1,28 @@
+rule measure_coverage:
+    """Measure, before any training, how far each driving frame lies from the footage, and say what to film."""
+    input:
+        driving="results/transfers/{performer}/{driving}/driving.h5",
+        windows="results/performers/{performer}/windows.h5",
+    output:
+        coverage="results/transfers/{performer}/{driving}/coverage.json",
+        sheet="results/transfers/{performer}/{driving}/coverage.png",
+    log:
+        "results/logs/measure_coverage/{performer}/{driving}.log",
+    benchmark:
+        "results/benchmarks/measure_coverage/{performer}/{driving}.tsv"
+    priority: 10  # before training: footage that is missing is told at once
+    conda:
+        "../envs/train.yaml"
+    resources:
+        mem_mb=growing(4000),
+        runtime=growing(120),
+    params:
+        settings=section("metrics"),
+        version=version("metrics"),
+    script:
+        "../workflow/scripts/measure_coverage.py"
+
+
 rule measure_performer:
     """Measure the generator, and its start, on the held-out frames of the performer's own clips."""
     input:

@@ -22,7 +22,8 @@ from understudy.layouts import open_file
 ROOT = Path(__file__).parents[1]
 PARTS = ("Snakefile", "rules", "workflow", "config", "profiles", "envs")
 AFTER_TRAINING = {"render_transfer", "measure_performer", "measure_transfer", "all"}
-AFTER_SURFACES = {"estimate_camera", "index_windows", "train_stage", "fit_driving", *AFTER_TRAINING}
+BEFORE_TRAINING = {"fit_driving", "measure_coverage"}
+AFTER_SURFACES = {"estimate_camera", "index_windows", "train_stage", *BEFORE_TRAINING, *AFTER_TRAINING}
 
 pytestmark = pytest.mark.slow
 
@@ -116,7 +117,8 @@ def test_changed_figures_rerun_the_figures_only(project, changed_config):
     def change(settings):
         settings["metrics"] = {"tolerance_px": 3}
 
-    assert set(planned(project, config=changed_config(change))) == {"measure_performer", "measure_transfer", "all"}
+    figures = {"measure_coverage", "measure_performer", "measure_transfer", "all"}
+    assert set(planned(project, config=changed_config(change))) == figures
 
 
 def test_changed_flow_reruns_flow_and_training_but_no_pose(project, changed_config):
@@ -351,7 +353,7 @@ def test_another_flow_backend_reruns_what_stands_on_flows(project, changed_confi
         settings["flow"] |= {"backend": "raft", "raft": {"weights": "weights/raft/raft-things.pth"}}
 
     jobs = planned(project, config=changed_config(change))
-    expected = {"fetch_weights", "estimate_flow", "index_windows", "train_stage", "fit_driving", *AFTER_TRAINING}
+    expected = {"fetch_weights", "estimate_flow", "index_windows", "train_stage", *BEFORE_TRAINING, *AFTER_TRAINING}
     assert set(jobs) == expected
     assert jobs["estimate_flow"] == {"ada"}, "a clip that only drives needs none"
 

@@ -9,7 +9,7 @@ ROOT = Path(__file__).parents[1]
 sys.path.append(str(ROOT / "workflow" / "scripts"))
 
 from understudy.inspection import KINDS  # noqa: E402
-from understudy.layouts import ATTRIBUTES, BODY_SHAPE, LAYOUTS, PROGRESS, SCHEMA_VERSION  # noqa: E402
+from understudy.layouts import ATTRIBUTES, BODY_SHAPE, COVERAGE, LAYOUTS, PROGRESS, SCHEMA_VERSION  # noqa: E402
 from understudy.validation import load_schema  # noqa: E402
 
 HEAD = """# Settings
@@ -56,6 +56,16 @@ PROGRESS_HEAD = """
 |---|---|
 """
 
+COVERAGE_HEAD = """
+## coverage.json
+
+`results/transfers/{performer}/{driving}/coverage.json` says, before any training, how far each driving frame lies from
+the performer's footage; coverage.png beside it shows the same.
+
+| key | meaning |
+|---|---|
+"""
+
 
 def rows(rule: dict[str, Any], place: str = "") -> Iterator[tuple[str, dict[str, Any]]]:
     """Yield every key with its place, parents first."""
@@ -91,7 +101,7 @@ def settings_page() -> str:
 
 
 def files_page() -> str:
-    """Return the reference of every HDF5 file and of progress.json."""
+    """Return the reference of every HDF5 file, of progress.json and of coverage.json."""
     lines = []
     for name, layout in LAYOUTS.items():
         lines += ["", f"## {name}.h5", "", "| dataset | type | axes | meaning |", "|---|---|---|---|"]
@@ -103,10 +113,9 @@ def files_page() -> str:
             lines += ["", "| attribute | kind | meaning |", "|---|---|---|"]
         for attribute, said in ATTRIBUTES[name].items():
             lines.append(f"| `{attribute}` | {KINDS[said.kind][0]} | {said.meaning} |")
-    body, progress = (
-        "\n".join(f"| `{key}` | {meaning} |" for key, meaning in keys.items()) for keys in (BODY_SHAPE, PROGRESS)
-    )
-    return FILES_HEAD + "\n".join(lines) + "\n" + BODY_HEAD + body + "\n" + PROGRESS_HEAD + progress + "\n"
+    tables = ((BODY_HEAD, BODY_SHAPE), (PROGRESS_HEAD, PROGRESS), (COVERAGE_HEAD, COVERAGE))
+    keyed = [head + "".join(f"| `{key}` | {meaning} |\n" for key, meaning in keys.items()) for head, keys in tables]
+    return FILES_HEAD + "\n".join(lines) + "\n" + "".join(keyed)
 
 
 if __name__ == "__main__":

@@ -69,6 +69,12 @@ TARGETS = (
         (*_files(BEN, "pose.h5", "surface.h5", "camera.h5"), f"{PERFORMER}/windows.h5"),
     ),
     Target(
+        "measure_coverage",
+        "measure_coverage",
+        _files(TRANSFER, "coverage.json", "coverage.png"),
+        (f"{TRANSFER}/driving.h5", f"{PERFORMER}/windows.h5"),
+    ),
+    Target(
         "render_transfer",
         "render_transfer",
         _files(TRANSFER, "video.mp4", "side_by_side.mp4"),

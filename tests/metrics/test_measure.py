@@ -35,7 +35,7 @@ from understudy.video.encode import Film
 from understudy.video.frames import Frames
 
 SIZE, FRAMES, RATE = 96, 40, 24.0
-SETTINGS = MetricsSettings(tolerance_px=6)
+SETTINGS = MetricsSettings(tolerance_px=6, uncovered_distance=0.08)
 SYNTHETIC = SyntheticSettings(
     build="woman", look="check", choreography="sway", start_s=0.0, duration_s=FRAMES / RATE, rate_fps=RATE,
     height_px=SIZE, width_px=SIZE, body_share=0.82, shift=0.0, background=3,

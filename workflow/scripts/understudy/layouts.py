@@ -1,4 +1,4 @@
-"""Every HDF5 file of the project: its datasets, their axes, and how they are written and opened; keys of progress.json.
+"""Every HDF5 file of the project: its datasets, their axes, and how they are written and opened; keys of JSON files.
 
 One row per frame, always: a frame without a person is a row with `valid` false, never a missing row. Only people.h5,
 which holds everyone, has a row for each person in each frame.
@@ -97,6 +97,21 @@ BODY_SHAPE = {
     "shins": "thickness of the shins over that of the torso",
     "relief": "how far clothes and hair lie off the rest body at each point of body/relief.py, m; empty: bare",
 }  # keys of a fitted body and what they mean
+
+COVERAGE = {
+    "frames": "frames of the driving clip",
+    "distance": "of each frame's posture to the nearest of the performer's training frames, heights of the performer's "
+    "standing body; null where the frame shows nobody to compare",
+    "nearest": "that training frame's number in its clip, or null",
+    "nearest_clip": "that clip, an index into clips, or null",
+    "clips": "names of the performer's clips",
+    "threshold": "distance from which on a frame counts as uncovered (metrics.uncovered_distance)",
+    "median_distance": "of the frames that can be compared, or null",
+    "covered_share": "of the frames that can be compared, those within the threshold, 0..1, or null",
+    "uncovered": "list of moments {first, last, worst: numbers of frames, words: what the worst one shows}",
+    "shot_list": "list of sentences: what to film, the farthest first",
+    "relation": "how distance and error go together; null before training, metrics.json has it under the same key",
+}  # keys of coverage.json and what they mean
 
 LAYOUTS: dict[str, dict[str, Array]] = {
     "frames": {"rgb": Array("uint8", ("T", "H", "W", 3), "upright, cropped frames, sRGB")},

@@ -276,6 +276,7 @@ class ProvenanceSettings:
 @dataclass(frozen=True)
 class MetricsSettings:
     tolerance_px: int
+    uncovered_distance: float
 
 
 def from_params(kind: type[T], values: Mapping[str, Any]) -> T:

@@ -17,7 +17,8 @@ from understudy.metrics.record import log_table, write_record
 from understudy.metrics.reference import check_same_view, held_out_frames, true_transfer
 from understudy.metrics.series import Series, TrueFrame
 from understudy.metrics.steadiness import Steadiness
-from understudy.metrics.yardsticks import TrainingFrames, held_out_yardsticks, yardstick_series
+from understudy.metrics.training_frames import TrainingFrames
+from understudy.metrics.yardsticks import held_out_yardsticks, yardstick_series
 from understudy.model.build import load_generator, start_generator
 from understudy.model.contract import Generator
 from understudy.rendering.maps import DrivingMaps
