@@ -4,7 +4,15 @@ import numpy as np
 import pytest
 
 from standing import HEIGHT, STANDING, postures, standing, turned_body
-from understudy.metrics.posture import CROSSING, CROSSINGS, FACING, Postures, nearest_postures, posture_distance
+from understudy.metrics.posture import (
+    CROSSING,
+    CROSSINGS,
+    FACING,
+    Postures,
+    limb_distance,
+    nearest_postures,
+    posture_distance,
+)
 from understudy.semantics.joints import BODY
 
 
@@ -17,10 +25,30 @@ def test_the_same_posture_is_found_wherever_it_stands():
     assert found.distance == pytest.approx(0, abs=1e-6)
 
 
-def test_one_wrist_off_counts_with_its_limb():
+def test_distance_is_the_mean_over_joints():
     moved = standing(left_wrist=(32 + 30, 0))
     apart = posture_distance(postures(moved), postures(standing()))[0, 0]
-    assert apart == pytest.approx((30 / 17 + 30 / 3) / 2 / HEIGHT, rel=1e-5)
+    assert apart == pytest.approx(30 / 17 / HEIGHT, rel=1e-5)
+
+
+def test_a_limb_is_compared_by_itself_about_its_root():
+    """Both arms are known, each from another frame; the leg moved with its hip is the leg it was."""
+    up, out = (
+        {"left_elbow": (30, -95), "left_wrist": (32, -130)},
+        {"right_elbow": (-55, -70), "right_wrist": (-90, -70)},
+    )
+    footage = postures(np.concatenate([standing(**up), standing(**out)]))
+    assert limb_distance(postures(standing(**up, **out)), footage, 1) == pytest.approx(0, abs=1e-7)
+    assert nearest_postures(postures(standing(**up, **out)), footage).distance[0] > 0.03
+    far = limb_distance(postures(standing(left_wrist=(32, -40))), postures(standing()), 1)
+    assert far == pytest.approx(40 / 2 / 5 / HEIGHT)  # of elbow and wrist, of five limbs
+
+
+def test_what_was_shown_for_an_instant_is_hardly_known():
+    footage = postures(np.concatenate([standing(9), standing(left_wrist=(32, -40))]))
+    raised = postures(standing(left_wrist=(32, -40)))
+    assert limb_distance(raised, footage, 1) == pytest.approx(0, abs=1e-7)
+    assert limb_distance(raised, footage, 10) == pytest.approx(0.9 * 40 / 2 / 5 / HEIGHT)
 
 
 @pytest.mark.parametrize("degrees", [40, -40, 90, 180])

@@ -100,9 +100,9 @@ BODY_SHAPE = {
 
 COVERAGE = {
     "frames": "frames of the driving clip",
-    "distance": "of each frame's posture to the nearest of the performer's training frames, heights of the performer's "
+    "distance": "of each frame from the performer's training frames (posture, limbs, skin), heights of the performer's "
     "standing body; null where the frame shows nobody to compare",
-    "nearest": "that training frame's number in its clip, or null",
+    "nearest": "number of the training frame with the nearest posture, in its clip, or null",
     "nearest_clip": "that clip, an index into clips, or null",
     "clips": "names of the performer's clips",
     "threshold": "distance from which on a frame counts as uncovered (metrics.uncovered_distance)",

@@ -1,4 +1,4 @@
-"""Coverage before training: how far each driving frame's posture lies from anything in the performer's footage."""
+"""Coverage before training: how far each driving frame lies from anything in the performer's footage."""
 
 import logging
 from pathlib import Path
@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from understudy.layouts import COVERAGE, open_file
+from understudy.layouts import COVERAGE
 from understudy.metrics.coverage_sheet import draw_sheet
-from understudy.metrics.posture import Found, Postures, nearest_postures
+from understudy.metrics.distance import Distance, Footprint
 from understudy.metrics.record import write_record
 from understudy.metrics.shot_list import Moment, shot_list, uncovered_moments
 from understudy.metrics.training_frames import TrainingFrames
@@ -28,13 +28,11 @@ def measure_coverage(driving: Path, windows: Path, coverage: Path, sheet: Path, 
         settings: the distance from which on a frame counts as uncovered.
     """
     with TrainingFrames(windows) as training:
-        postures, valid = driving_postures(driving, training)
-        found = find_nearest(postures, valid, training)
-        moments = uncovered_moments(
-            found.distance, found.index, postures, training.postures, settings.uncovered_distance
-        )
+        postures, found = Footprint(training).driving(driving)
+        threshold = settings.uncovered_distance
+        moments = uncovered_moments(found.distance, found.index, postures, training.postures, threshold)
         record = _record(found, moments, training, settings)
-        draw_sheet(sheet, driving, found, moments, training, settings.uncovered_distance)
+        draw_sheet(sheet, driving, found, moments, training, threshold)
     if set(record) != set(COVERAGE):
         raise ValueError(f"coverage.json has {sorted(record)}, its description {sorted(COVERAGE)}")
     write_record(coverage, record)
@@ -46,25 +44,9 @@ def measure_coverage(driving: Path, windows: Path, coverage: Path, sheet: Path, 
         logger.info("%s", sentence)
 
 
-def driving_postures(driving: Path, training: TrainingFrames) -> tuple[Postures, np.ndarray]:
-    """Read the postures of a driving clip, and `valid` (T,).
-
-    Lengths are in the performer's heights, because the maps are drawn at the performer's size; where their footage does
-    not show one, both are measured by the driver's.
-    """
-    with open_file(driving, "driving") as file:
-        body, valid = file["body"][:], file["valid"][:]
-        depth = file["body_z"][:] if "body_z" in file else None
-    return Postures.of(body, depth, training.height_px), valid
-
-
-def find_nearest(postures: Postures, valid: np.ndarray, training: TrainingFrames) -> Found:
-    """Find the nearest training frame of each posture; none for frames that are not valid (T,)."""
-    found = nearest_postures(postures, training.postures)
-    return Found(np.where(valid, found.index, -1), np.where(valid, found.distance, np.inf))
-
-
-def _record(found: Found, moments: list[Moment], training: TrainingFrames, settings: MetricsSettings) -> dict[str, Any]:
+def _record(
+    found: Distance, moments: list[Moment], training: TrainingFrames, settings: MetricsSettings
+) -> dict[str, Any]:
     """Make the content of coverage.json."""
     there = np.isfinite(found.distance)
     covered = found.distance[there] <= settings.uncovered_distance

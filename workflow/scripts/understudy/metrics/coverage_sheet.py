@@ -9,7 +9,7 @@ import numpy as np
 
 from understudy.job import atomic_path
 from understudy.layouts import open_file
-from understudy.metrics.posture import Found
+from understudy.metrics.distance import Distance
 from understudy.metrics.shot_list import Moment
 from understudy.metrics.training_frames import TrainingFrames
 from understudy.semantics.drawing import draw_pose
@@ -27,7 +27,7 @@ FAR, NEAR = (200, 60, 20), (30, 90, 160)
 
 
 def draw_sheet(
-    sheet: Path, driving: Path, found: Found, moments: Sequence[Moment], training: TrainingFrames, threshold: float
+    sheet: Path, driving: Path, found: Distance, moments: Sequence[Moment], training: TrainingFrames, threshold: float
 ) -> None:
     """Draw the sheet as a PNG, the farthest moments first.
 
@@ -66,7 +66,7 @@ def _curve(distance: np.ndarray, threshold: float) -> np.ndarray:
     x = left + (np.arange(len(distance)) + 0.5) / len(distance) * (right - left)
     y = bottom - np.where(there, distance, 0) / most * (bottom - top)
     level = round(bottom - threshold / most * (bottom - top))
-    _write(panel, "distance to the nearest training frame, body heights", (left, 18), 0.42, INK)
+    _write(panel, "distance from the footage (posture, limbs, skin), body heights", (left, 18), 0.42, INK)
     for value, at in ((0, bottom), (threshold, level), (most, top)):
         cv2.line(panel, (left, at), (right, at), FAR if value == threshold else FAINT, 1)
         _write(panel, f"{value:.2f}", (10, at + 4), 0.38, GREY)
@@ -79,7 +79,7 @@ def _curve(distance: np.ndarray, threshold: float) -> np.ndarray:
     return panel
 
 
-def _row(file: h5py.File, moment: Moment, found: Found, training: TrainingFrames) -> np.ndarray:
+def _row(file: h5py.File, moment: Moment, found: Distance, training: TrainingFrames) -> np.ndarray:
     """Draw one moment: the figure asked for, the nearest frame, words."""
     height, width = CELL_PX
     row = np.full((height + 12, WIDTH_PX, 3), PAPER, np.uint8)

@@ -14,7 +14,7 @@ from understudy.semantics.joints import BODY
 
 LEAST_JOINTS = 6  # in common, below which two postures cannot be compared
 DEPTH = 0.5  # of a distance in depth, which estimators know less well
-FACING = 0.06  # body heights for a turn of one radian: what the front shows then is not what the footage showed
+FACING = 0.1  # body heights for a turn of one radian: what the front shows then is not what the footage showed
 CROSSING = 0.02  # body heights for each crossing that the footage's frame does not show
 _PAIRS = 1 << 17  # of frames compared at once, with 17 joints each: 70 MiB, however long both clips are
 _SEEN_WIDTH = 0.03  # of shoulders or hips, body heights: narrower ones do not tell where a body without depths faces
@@ -109,12 +109,38 @@ def nearest_postures(mine: Postures, others: Postures) -> Found:
     return Found(index, distance)
 
 
+def limb_distance(mine: Postures, others: Postures, among: int) -> np.ndarray:
+    """Measure how far each limb, seen from its own root, lies from where the others hold theirs.
+
+    Every limb is compared by itself: a generator learns an arm whatever the legs do. The mean distance to the nearest
+    `among` of the others counts, because what was shown for an instant is hardly learnt.
+
+    Returns:
+        (T,) float64, body heights, mean over the limbs that can be compared; 0 where none can.
+    """
+    mine, others = (mine, others) if mine.has_depth and others.has_depth else (mine.flat(), others.flat())
+    found = np.full((len(LIMBS), len(mine)), np.nan)
+    step = max(1, _PAIRS // max(len(others), 1))
+    for limb, places in enumerate(LIMBS.values()):
+        theirs = _about_root(others.joints, places)
+        for start in range(0, len(mine), step):
+            apart = joint_distance(_about_root(mine.joints[start : start + step], places)[:, None], theirs[None])
+            whole = np.where(np.isfinite(apart).all(-1), apart.mean(-1), np.inf)  # (B, N)
+            nearest = np.partition(whole, min(among, whole.shape[1]) - 1, axis=1)[:, :among] if len(others) else whole
+            found[limb, start : start + step] = np.where(np.isfinite(nearest), nearest, np.nan).mean(1)
+    return _mean(found.T)
+
+
+def _about_root(joints: np.ndarray, places: tuple[int, ...]) -> np.ndarray:
+    """Joints (T, n - 1, 3) of a limb about its first one."""
+    return joints[:, list(places[1:])] - joints[:, [places[0]]]
+
+
 def posture_distance(mine: Postures, others: Postures) -> np.ndarray:
     """Measure how far postures lie apart.
 
-    The mean of two means of joint distances, over all joints and over the limb that is farthest off, so that one raised
-    arm is not lost among joints that agree; plus what a turn of the body costs, plus what each crossing costs that the
-    other does not show.
+    The mean distance of the joints, plus what a turn of the body costs, plus what each crossing costs that the other
+    does not show.
 
     Args:
         mine: B postures.
@@ -125,11 +151,9 @@ def posture_distance(mine: Postures, others: Postures) -> np.ndarray:
     """
     apart = joint_distance(mine.joints[:, None], others.joints[None])  # (B, N, 17)
     count = np.isfinite(apart).sum(-1)
-    whole = _mean(apart)
-    worst = np.stack([_mean(apart[..., list(limb)]) for limb in LIMBS.values()]).max(0)
     turn = np.nan_to_num(turned(mine.facing[:, None], others.facing[None]))
     unseen = (mine.crossings[:, None] & ~others.crossings[None]).sum(-1)
-    distance = (whole + worst) / 2 + FACING * turn + CROSSING * unseen
+    distance = _mean(apart) + FACING * turn + CROSSING * unseen
     return np.where(count >= LEAST_JOINTS, distance, np.inf)
 
 

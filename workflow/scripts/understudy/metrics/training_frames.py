@@ -71,6 +71,11 @@ class TrainingFrames:
         """Postures of all training frames."""
         return Postures.of(self.poses, self.depths, self.height_px)
 
+    def postures_of(self, clip: int, rows: slice) -> Postures:
+        """Postures of any frames of a clip."""
+        track = self._tracks[clip].rows(rows)
+        return Postures.of(track.body, None if self.depths is None else track.body_z, self.height_px)
+
     def place(self, number: int) -> tuple[int, int]:
         """Return clip and frame of training frame `number`, an index into `poses`."""
         return self._places[number]
