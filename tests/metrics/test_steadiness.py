@@ -34,12 +34,24 @@ def test_flicker_of_the_person_and_of_the_background_are_told_apart():
         ground.add(np.where(body, picture, picture // 2 + change), semantic)
     assert person.figures()["person_change_percent"] > 15
     assert person.figures()["background_change_percent"] == 0
+    assert person.figures()["flicker_index"] > 0.95, "every change is taken back"
     assert ground.figures()["background_change_percent"] == pytest.approx(20, abs=0.5)
     assert ground.figures()["person_change_percent"] < 3
+
+
+def test_light_that_goes_on_growing_is_a_change_but_no_flicker():
+    growing = Steadiness()
+    for number, (picture, semantic) in enumerate(played()):
+        body = (semantic.part[0, ::2, ::2] > 0).numpy()[..., None]
+        growing.add(np.where(body, picture // 2 + np.uint8(number * 20), picture), semantic)
+    assert growing.figures()["person_change_percent"] > 6
+    assert growing.figures()["flicker_index"] < 0.3
 
 
 def test_without_a_past_there_is_nothing_to_see():
     steadiness = Steadiness()
     for picture, semantic in played(1):
         steadiness.add(picture, semantic)
-    assert steadiness.figures() == {"steps": 0, "person_change_percent": None, "background_change_percent": None}
+    figures = steadiness.figures()
+    assert figures.pop("steps") == 0
+    assert set(figures.values()) == {None}

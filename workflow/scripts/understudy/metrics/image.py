@@ -1,4 +1,4 @@
-"""How like its truth a picture is: PSNR, SSIM, shift-tolerant PSNR, sharpness; of single frames and on masks.
+"""How like its truth a picture is: PSNR, shift-tolerant PSNR, sharpness; of single frames and on masks.
 
 Pictures are (H, W, 3) uint8 RGB, masks (H, W) bool. Figures of a clip are means over frames of the frames' own figures.
 """
@@ -45,38 +45,12 @@ def psnr(picture: np.ndarray, truth: np.ndarray, mask: np.ndarray | None = None)
     Returns:
         -10 log10 of the mean squared error over pixels and colours, the range of values being 1.
     """
-    return decibels(_mean(_squared_error(picture, truth), mask))
+    return decibels(mean(_squared_error(picture, truth), mask))
 
 
 def decibels(squared_error: float) -> float:
     """Turn a mean squared error, as a share of the squared range, into dB; at most 99."""
     return IDENTICAL_DB if squared_error <= 0 else min(-10 * math.log10(squared_error), IDENTICAL_DB)
-
-
-def ssim(picture: np.ndarray, truth: np.ndarray, mask: np.ndarray | None = None) -> float:
-    """Structural similarity, -1..1, 1 for identical pictures: the mean of `ssim_map` over the mask."""
-    return _mean(ssim_map(picture, truth), mask)
-
-
-def ssim_map(picture: np.ndarray, truth: np.ndarray) -> np.ndarray:
-    """Structural similarity around each pixel.
-
-    Args:
-        picture, truth: (H, W, 3) uint8.
-
-    Returns:
-        (H, W) float32, -1..1, mean over the three colours; 11 x 11 Gaussian window, sigma 1.5, mirrored borders.
-
-    Source: Wang, Bovik, Sheikh, Simoncelli, IEEE Trans. Image Processing 13(4), 2004; K1 = 0.01, K2 = 0.03.
-    """
-    a, b = picture.astype(np.float32) / 255, truth.astype(np.float32) / 255
-    mean_a, mean_b = _blur(a), _blur(b)
-    variance_a, variance_b = _blur(a * a) - mean_a**2, _blur(b * b) - mean_b**2
-    covariance = _blur(a * b) - mean_a * mean_b
-    c1, c2 = 0.01**2, 0.03**2
-    above = (2 * mean_a * mean_b + c1) * (2 * covariance + c2)
-    below = (mean_a**2 + mean_b**2 + c1) * (variance_a + variance_b + c2)
-    return _over_colours(above / below)
 
 
 def shift_tolerant_psnr(
@@ -96,9 +70,18 @@ def shift_tolerant_psnr(
         PSNR of the mean over the mask of each pixel's smallest error: over all whole shifts of the picture up to the
         tolerance each way, the squared error averaged over the 9 x 9 window (at 128 px height) around the pixel.
     """
+    mask = np.ones(picture.shape[:2], bool) if mask is None else mask
+    return decibels(mean(shift_tolerant_error(picture, truth, tolerance_px, mask), mask))
+
+
+def shift_tolerant_error(picture: np.ndarray, truth: np.ndarray, tolerance_px: float, mask: np.ndarray) -> np.ndarray:
+    """Each pixel's smallest error within the tolerance, as `shift_tolerant_psnr` has it.
+
+    Returns:
+        (H, W) float32, share of the squared range; infinite far from the mask, where it is not computed.
+    """
     height, width, _ = picture.shape
     reach, side = scaled_px(tolerance_px, height), 2 * scaled_px((WINDOW_PX - 1) / 2, height) + 1
-    mask = np.ones((height, width), bool) if mask is None else mask
     top, bottom, left, right = _bounds(mask, side // 2 + 1)
     wide = cv2.copyMakeBorder(picture, reach, reach, reach, reach, cv2.BORDER_REPLICATE)
     near = np.ascontiguousarray(truth[top:bottom, left:right])
@@ -108,36 +91,34 @@ def shift_tolerant_psnr(
             moved = wide[top + down : bottom + down, left + along : right + along]
             error = _window_error(cv2.absdiff(moved, near), side)
             np.minimum(least, error, out=least)
-    return decibels(_mean(least, mask[top:bottom, left:right]) / 255**2)
+    errors = np.full((height, width), np.inf, np.float32)
+    errors[top:bottom, left:right] = least / 255**2
+    return errors
 
 
 def laplacian_energy(picture: np.ndarray, mask: np.ndarray | None = None) -> float:
     """Mean squared Laplacian of the grey picture (values 0..1) over the mask; a blurred picture has little."""
-    grey = _over_colours(picture.astype(np.float32) / 255)
-    return _mean(cv2.filter2D(grey, cv2.CV_32F, _LAPLACIAN, borderType=cv2.BORDER_REFLECT_101) ** 2, mask)
+    grey = over_colours(picture.astype(np.float32) / 255)
+    return mean(cv2.filter2D(grey, cv2.CV_32F, _LAPLACIAN, borderType=cv2.BORDER_REFLECT_101) ** 2, mask)
 
 
 def _window_error(difference: np.ndarray, side: int) -> np.ndarray:
     """Average the square of a difference (H, W, 3) uint8 over colours and side x side windows: (H, W) float32."""
-    square = _over_colours(cv2.multiply(difference, difference, dtype=cv2.CV_32F))
+    square = over_colours(cv2.multiply(difference, difference, dtype=cv2.CV_32F))
     return cv2.boxFilter(square, -1, (side, side), normalize=True, borderType=cv2.BORDER_REFLECT_101)
 
 
 def _squared_error(picture: np.ndarray, truth: np.ndarray) -> np.ndarray:
     """Squared error (H, W) float64, mean over colours, as a share of the squared range."""
-    return _over_colours((picture.astype(np.float64) - truth) ** 2) / 255**2
+    return over_colours((picture.astype(np.float64) - truth) ** 2) / 255**2
 
 
-def _over_colours(picture: np.ndarray) -> np.ndarray:
+def over_colours(picture: np.ndarray) -> np.ndarray:
     """Average a picture (H, W, 3) of floats over its colours: (H, W); NumPy's own mean takes 30 times as long."""
     return cv2.transform(picture, np.full((1, 3), 1 / 3))
 
 
-def _blur(picture: np.ndarray) -> np.ndarray:
-    return cv2.GaussianBlur(picture, (11, 11), 1.5, borderType=cv2.BORDER_REFLECT_101)
-
-
-def _mean(values: np.ndarray, mask: np.ndarray | None) -> float:
+def mean(values: np.ndarray, mask: np.ndarray | None) -> float:
     """Mean over the mask; an empty mask is the caller's mistake."""
     if mask is not None and not mask.any():
         raise ValueError("the mask is empty, so there is nothing to average; leave such a frame out")

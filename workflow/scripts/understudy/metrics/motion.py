@@ -112,6 +112,35 @@ def warp_error(picture: np.ndarray, before: np.ndarray, flow: np.ndarray, truste
     return float(np.abs(moved - picture)[trusted].mean(dtype=np.float64) / 255)
 
 
+def flicker(
+    picture: np.ndarray, before: np.ndarray, before_that: np.ndarray, trusted: np.ndarray
+) -> tuple[float, float]:
+    """Measure change that the next frame takes back.
+
+    Args:
+        picture: (H, W, 3), frame t.
+        before, before_that: (H, W, 3) float32, frames t - 1 and t - 2 moved along the motion to frame t.
+        trusted: (H, W) bool, pixels that count.
+
+    Returns:
+        amplitude: half the mean absolute second difference, the range of values being 1: what goes to and fro from
+            frame to frame, nothing where a change goes on.
+        index: 0..1, the sum of the absolute second differences over that of the absolute first ones: 0 where changes go
+            on, 1 where each is taken back, 0.87 for noise; 0 without any change. NaN both without pixels.
+    """
+    if not trusted.any():
+        return float("nan"), float("nan")
+    now, last, first = (each[trusted].astype(np.float64) / 255 for each in (picture, before, before_that))
+    second = np.abs(now - 2 * last + first).mean()
+    steps = (np.abs(now - last) + np.abs(last - first)).mean()
+    return float(second / 2), float(second / steps) if steps > 0 else 0.0
+
+
+def quarters(figures: np.ndarray) -> list[float]:
+    """Mean of each quarter of one figure per frame (T,), in order; empty where there are fewer than 4."""
+    return [float(part.mean()) for part in np.array_split(figures, 4)] if len(figures) >= 4 else []
+
+
 def drift(figures: np.ndarray) -> float:
     """Mean of the last quarter minus that of the first, of one figure per frame (T,); below 0 it gets worse."""
     quarter = max(len(figures) // 4, 1)

@@ -1,11 +1,13 @@
 """What figures are measured against: held-out frames, and the true transfer of a synthetic pair."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import cv2
 import numpy as np
 
 from understudy.dataset.batch import FrameTruth
+from understudy.dataset.maps import NetworkSize, landmark_box
 from understudy.dataset.reader import Footage
 from understudy.errors import FootageError
 from understudy.flow.estimate import UNITS_PER_PX
@@ -22,22 +24,29 @@ def held_out_frames(footage: Footage) -> Iterator[TrueFrame]:
     """Yield the frames of a split in order; numbers jump between its runs."""
     number = 0
     for run in footage.runs:
-        for semantic, truth in footage.play(run):
-            yield _from_batch(number, truth, face_mask(semantic.boxes[0, 0].numpy(), truth.matte.shape[-2:]))
+        for frame, (semantic, truth) in enumerate(footage.play(run), run.first):
+            true = _from_batch(number, truth, semantic.boxes[0].numpy())
+            yield replace(true, clip=run.clip, frame=frame)
             number += 1
         number += 1
 
 
 def true_transfer(clip: Frames, truth: Truth, height: int, width: int) -> Iterator[TrueFrame]:
     """Yield the frames of a synthetic clip at a size, with exact mattes and flows."""
+    size = NetworkSize(height, width, 1)
     for number in range(len(clip)):
         flow, visible = _true_flow(truth, number, height, width)
+        landmarks = (truth.joints("face", number)[0], *truth.joints("hands", number)[0])
+        boxes = np.stack([landmark_box(_scaled(each, height / clip.height), size) for each in landmarks])
+        face, *hands = (square_mask(box, (height, width)) for box in boxes)
         yield TrueFrame(
             number=number,
             picture=resized(clip[number], height, width),
             person=person_mask(resized(truth.matte(number), height, width)),
             flow=flow,
             trusted=visible,
+            face=face,
+            hands=hands[0] | hands[1],
         )
 
 
@@ -68,16 +77,26 @@ def check_same_view(truth: Frames, performer: Frames, driving_frames: int) -> No
         )
 
 
-def face_mask(box: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """Mark the square about a face's box (4,) px in a picture of a size, as the face network sees it: (H, W) bool."""
+def square_mask(box: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """Mark the square about the box (4,) px of a face or a hand in a picture of a size, as its network sees it.
+
+    Returns:
+        (H, W) bool.
+    """
     middle, half = (box[:2] + box[2:]) / 2, MARGIN * (box[2:] - box[:2]).max() / 2
     y, x = np.ogrid[: size[0], : size[1]]
     return (np.abs(x + 0.5 - middle[0]) < half) & (np.abs(y + 0.5 - middle[1]) < half)
 
 
-def _from_batch(number: int, truth: FrameTruth, face: np.ndarray) -> TrueFrame:
+def _scaled(landmarks: np.ndarray, factor: float) -> np.ndarray:
+    return landmarks * np.array((factor, factor, 1), np.float32)
+
+
+def _from_batch(number: int, truth: FrameTruth, boxes: np.ndarray) -> TrueFrame:
+    """Make a frame of the footage's; boxes (3, 4) px of face, left and right hand."""
     picture = ((truth.picture[0].permute(1, 2, 0).numpy() + 1) * 127.5).round().astype(np.uint8)
     counted = truth.counted[0, 0].numpy() > 0
+    face, *hands = (square_mask(box, picture.shape[:2]) for box in boxes)
     return TrueFrame(
         number=number,
         picture=np.ascontiguousarray(picture),
@@ -85,6 +104,7 @@ def _from_batch(number: int, truth: FrameTruth, face: np.ndarray) -> TrueFrame:
         flow=np.ascontiguousarray(truth.flow[0].permute(1, 2, 0).numpy()),
         trusted=truth.confidence[0, 0].numpy() > TRUSTED,
         face=face,
+        hands=hands[0] | hands[1],
         counted=None if counted.all() else counted,
     )
 

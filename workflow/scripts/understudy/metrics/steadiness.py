@@ -6,8 +6,9 @@ import cv2
 import numpy as np
 
 from understudy.dataset.batch import SemanticMap
+from understudy.flow.agreement import sample
 from understudy.metrics.image import scaled_px
-from understudy.metrics.motion import warp_error
+from understudy.metrics.motion import flicker, warp_error
 
 GROUND_MARGIN_PX = 8  # at 128 px height: clothes and hair reach so far beyond the body
 
@@ -18,17 +19,24 @@ class Steadiness:
 
     _person: list[float] = field(default_factory=list)
     _ground: list[float] = field(default_factory=list)
+    _flicker: list[float] = field(default_factory=list)
     _before: tuple[np.ndarray, np.ndarray] | None = None
+    _moved: tuple[np.ndarray, np.ndarray] | None = None  # the picture before the last one, moved to it, and where
 
     def add(self, picture: np.ndarray, semantic: SemanticMap) -> None:
         """Add the next picture (H, W, 3) uint8 and the map it was drawn from, B = 1."""
-        ground = _ground(semantic, len(picture))
+        ground, moved = _ground(semantic, len(picture)), None
         if self._before is not None:
             before, ground_before = self._before
             flow = np.ascontiguousarray(semantic.flow[0].permute(1, 2, 0).numpy())
-            self._person.append(warp_error(picture, before, flow, semantic.flow_valid[0, 0].numpy() > 0))
+            valid = semantic.flow_valid[0, 0].numpy() > 0
+            self._person.append(warp_error(picture, before, flow, valid))
             self._ground.append(warp_error(picture, before, np.zeros_like(flow), ground & ground_before))
-        self._before = picture, ground
+            moved = sample(before.astype(np.float32), flow), valid
+            if self._moved is not None:
+                first, reached = (sample(each.astype(np.float32), flow) for each in self._moved)
+                self._flicker.append(flicker(picture, moved[0], first, valid & (reached > 0.99))[1])
+        self._before, self._moved = (picture, ground), moved
 
     def figures(self) -> dict[str, float | int | None]:
         """Return means over the steps, percent of the range of values; None where there was nothing to see."""
@@ -36,6 +44,7 @@ class Steadiness:
             "steps": len(self._person),
             "person_change_percent": _percent(self._person),
             "background_change_percent": _percent(self._ground),
+            "flicker_index": _mean(self._flicker),
         }
 
 
@@ -47,6 +56,11 @@ def _ground(semantic: SemanticMap, height: int) -> np.ndarray:
     body = (part > 0).reshape(rows // samples, samples, columns // samples, samples).any((1, 3))
     side = 2 * scaled_px(GROUND_MARGIN_PX, height) + 1
     return cv2.dilate(body.astype(np.uint8), np.ones((side, side), np.uint8)) == 0
+
+
+def _mean(values: list[float]) -> float | None:
+    seen = [value for value in values if not np.isnan(value)]
+    return round(float(np.mean(seen)), 4) if seen else None
 
 
 def _percent(changes: list[float]) -> float | None:
