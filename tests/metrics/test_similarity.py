@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from understudy.metrics.similarity import Similarity
+from understudy.metrics.similarity import SCALE_WEIGHTS, Similarity
 
 
 def texture(seed: int, height: int = 24, width: int = 20) -> np.ndarray:
