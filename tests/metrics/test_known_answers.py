@@ -67,10 +67,10 @@ def test_shifted_by_one_pixel():
     shifted = [(scene[:, x : x + WIDTH].round() + light(t)).astype(np.uint8) for t, x in enumerate(starts)]
     figures = measured(shifted, true)
     for region in REGIONS[1:]:
-        assert figures[f"psnr{region}_db"] < 37
+        assert figures[f"psnr{region}_db"] < 40
         assert figures[f"shift_tolerant_psnr{region}_db"] == 99
-        assert 0.9 < figures[f"ms_ssim{region}"] < 1 and 0.9 < figures[f"ssim{region}"] < 1
-        assert figures[f"sharpness{region}_ratio"] == pytest.approx(1, abs=0.03)
+        assert 0.5 < figures[f"ms_ssim{region}"] < 1 and 0.5 < figures[f"ssim{region}"] < 1
+        assert figures[f"sharpness{region}_ratio"] == pytest.approx(1, abs=0.1)
     expected = np.mean((shifted[0].astype(float) - true[0].picture) ** 2)
     assert figures["psnr_db"] == pytest.approx(10 * math.log10(255**2 / expected), abs=0.1)
     assert figures["warp_error_person_ratio"] == pytest.approx(1, abs=0.1)
