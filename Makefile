@@ -37,6 +37,7 @@ else
 	$(SNAKEMAKE) --configfile config/demo.yaml
 	@echo; echo "The film: results/transfers/ada/ben/side_by_side.mp4 (left the driver, right Ada performing it)"
 	@echo "Figures:  results/transfers/ada/ben/metrics.json"
+	@echo "Look:     results/report/index.html (open it in a browser; the folder holds all it shows, to send as a whole)"
 endif
 
 test: $(VENV)/.dev  ## run every test; WORKERS=4 for more side by side

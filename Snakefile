@@ -50,12 +50,13 @@ localrules:
 
 
 rule all:
-    """Films, figures and coverage of every transfer, figures of every performer."""
+    """Films, figures and coverage of every transfer, figures of every performer, and the report that shows them."""
     default_target: True
     input:
         films,
         figures,
         coverages,
+        "results/report/index.html",
 
 
 rule coverage:

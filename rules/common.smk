@@ -426,6 +426,25 @@ def coverages(wildcards):
     ]
 
 
+def report_inputs(wildcards):
+    """Return everything the report shows that a rule makes."""
+    truths = [
+        f"results/clips/{truth}/frames.h5"
+        for performer, driving in project.transfers()
+        if (truth := project.transfer_truth(performer, driving))
+    ]
+    return [*films(wildcards), *figures(wildcards), *coverages(wildcards), *dict.fromkeys(truths)]
+
+
+def report_transfers(wildcards):
+    return project.report_transfers()
+
+
+def configuration(wildcards):
+    """Return the whole configuration, for the report alone: whatever changes in it writes the page anew."""
+    return project.settings
+
+
 def exported_keypoints(wildcards):
     return [f"results/clips/{clip}/openpose_json" for clip in project.clips_in_use()]
 

@@ -1,3 +1,27 @@
+rule build_report:
+    """Write the report: one folder with a page and its films, to send or to keep."""
+    input:
+        report_inputs,
+    output:
+        page="results/report/index.html",
+    log:
+        "results/logs/build_report/report.log",
+    benchmark:
+        "results/benchmarks/build_report/report.tsv"
+    conda:
+        "../envs/train.yaml"
+    resources:
+        mem_mb=growing(4000),
+        runtime=growing(60),
+    params:
+        settings=section("report"),
+        transfers=report_transfers,
+        configuration=configuration,
+        version=version("report"),
+    script:
+        "../workflow/scripts/build_report.py"
+
+
 rule draw_overlay:
     """Show what the estimators saw: pose, parts, matte and flow over the footage, and a table of doubtful frames."""
     input:

@@ -21,7 +21,7 @@ from understudy.layouts import open_file
 
 ROOT = Path(__file__).parents[1]
 PARTS = ("Snakefile", "rules", "workflow", "config", "profiles", "envs")
-AFTER_TRAINING = {"render_transfer", "measure_performer", "measure_transfer", "all"}
+AFTER_TRAINING = {"render_transfer", "measure_performer", "measure_transfer", "build_report", "all"}
 BEFORE_TRAINING = {"fit_driving", "measure_coverage"}
 AFTER_SURFACES = {"estimate_camera", "index_windows", "train_stage", *BEFORE_TRAINING, *AFTER_TRAINING}
 
@@ -117,7 +117,7 @@ def test_changed_figures_rerun_the_figures_only(project, changed_config):
     def change(settings):
         settings["metrics"] = {"tolerance_px": 3}
 
-    figures = {"measure_coverage", "measure_performer", "measure_transfer", "all"}
+    figures = {"measure_coverage", "measure_performer", "measure_transfer", "build_report", "all"}
     assert set(planned(project, config=changed_config(change))) == figures
 
 

@@ -289,6 +289,25 @@ class Project:
         }
         return hashlib.sha256(json.dumps(decisive, sort_keys=True).encode()).hexdigest()
 
+    def report_transfers(self) -> list[dict[str, Any]]:
+        """Return what the report shows of each transfer besides its files."""
+        return [
+            {
+                "performer": performer,
+                "driving": driving,
+                "truth": self.transfer_truth(performer, driving),
+                "stages": [row["name"] for row in self.stages()],
+                "clips": {clip: self._shown(clip) for clip in [*self.performer_clips(performer), driving]},
+                "settings_sha256": self.transfer_digest(performer, driving),
+            }
+            for performer, driving in self.transfers()
+        ]
+
+    def _shown(self, clip: str) -> dict[str, Any]:
+        """Return what the report says of a clip."""
+        row = self._clip(clip)
+        return {"video": row.video, "consent": row.consent, "synthetic": clip in self.settings["synthetic"]}
+
     def signing_files(self) -> list[str]:
         """Return the certificate and key that sign films; none where they are made here.
 

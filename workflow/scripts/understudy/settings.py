@@ -274,6 +274,13 @@ class ProvenanceSettings:
 
 
 @dataclass(frozen=True)
+class ReportSettings:
+    title: str
+    name: str
+    runs: int
+
+
+@dataclass(frozen=True)
 class MetricsSettings:
     tolerance_px: int
     uncovered_distance: float

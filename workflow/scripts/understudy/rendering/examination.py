@@ -74,8 +74,7 @@ def examine_film(path: Path, trust: str = "") -> Findings:
         reason = f"its content credentials cannot be read: {broken}"
         return Findings(ALTERED, (reason,), seal=seal, tags=tags)
     if found is None:
-        ours = PRODUCT in " ".join(tags.values()) or seal is not None
-        return Findings(STRIPPED if ours else UNMARKED, seal=seal, tags=tags)
+        return Findings(STRIPPED if PRODUCT in " ".join(tags.values()) else UNMARKED, seal=seal, tags=tags)
     active = found["manifests"][found["active_manifest"]]
     faults = {one["code"] for one in found.get("validation_status", [])} - {UNTRUSTED}
     reasons = sorted({_REASONS.get(code, code) for code in faults})

@@ -28,6 +28,26 @@ def join_panels(driving: np.ndarray, maps: np.ndarray, result: np.ndarray) -> np
     return _to_even(np.concatenate([panels[0], gap, panels[1], gap, panels[2]], 1))
 
 
+def panel_boxes(
+    film: tuple[int, int], driving: tuple[int, int], result: tuple[int, int]
+) -> tuple[tuple[int, int, int, int], ...]:
+    """Say where the three panels stand in a film that `join_panels` made, without their labels.
+
+    Args:
+        film: (height, width) of the film.
+        driving, result: (height, width) of those pictures before they were joined.
+
+    Returns:
+        (left, top, width, height) px of driving clip, maps and result.
+    """
+    height = next(h for h in range(film[0], 0, -1) if h + _strip_px(h) <= film[0])
+    first, last = (round(width * height / high) for high, width in (driving, result))
+    middle = film[1] - first - last - 2 * GAP_PX  # and a column of padding, where the sum is odd
+    top = _strip_px(height)
+    places = ((0, first), (first + GAP_PX, middle), (first + middle + 2 * GAP_PX, last))
+    return tuple((left, top, width, height) for left, width in places)
+
+
 def draw_map(semantic: SemanticMap) -> np.ndarray:
     """Show what the generator sees: parts in colours, U and V as a pattern, limbs, face and hands above them.
 
@@ -53,10 +73,14 @@ def _to_height(picture: np.ndarray, height: int) -> np.ndarray:
     return cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA if smaller else cv2.INTER_CUBIC)
 
 
+def _strip_px(height: int) -> int:
+    return max(16, round(STRIP * height))
+
+
 def _labelled(picture: np.ndarray, label: str) -> np.ndarray:
     """Put a strip with a label above a picture."""
     height, width = picture.shape[:2]
-    strip = np.full((max(16, round(STRIP * height)), width, 3), GROUND, np.uint8)
+    strip = np.full((_strip_px(height), width, 3), GROUND, np.uint8)
     size = 0.55 * len(strip) / 22  # Hershey capitals are 22 px high at size 1
     (across, _), _ = cv2.getTextSize(label, cv2.FONT_HERSHEY_SIMPLEX, size, 1)
     size *= min(1, 0.94 * width / across)

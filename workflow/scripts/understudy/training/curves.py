@@ -22,7 +22,7 @@ class Curves:
     def __init__(self, path: Path, step: int):
         """Read what an earlier run wrote, without what it did after `step`: that is done, and written, once more."""
         self.path = path
-        self.curves = {name: kept for name, curve in _read(path).items() if (kept := _up_to(curve, step))}
+        self.curves = {name: kept for name, curve in read_curves(path).items() if (kept := _up_to(curve, step))}
         self._write()
 
     def add(self, step: int, figures: Mapping[str, float]) -> dict[str, float]:
@@ -78,7 +78,7 @@ def _up_to(curve: Curve, step: int) -> Curve:
     return [(when, value) for when, value in curve if when <= step]
 
 
-def _read(path: Path) -> dict[str, Curve]:
+def read_curves(path: Path) -> dict[str, Curve]:
     """Read the curves in a file; the last line of a killed writer may be torn, and is passed over."""
     curves: dict[str, Curve] = {}
     if not path.is_file():

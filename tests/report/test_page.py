@@ -1,0 +1,182 @@
+"""The report's page: what it shows, that it stands alone, that texts are letters, and that earlier runs stay."""
+
+import json
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+from urllib.parse import unquote
+
+import pytest
+
+from results_folder import PLAN, TRANSFER, make_results
+from understudy.errors import DamageError
+from understudy.rendering.layout import GAP_PX
+from understudy.report.page import build_report
+from understudy.report.terms import figure_term
+from understudy.settings import ReportSettings
+
+SETTINGS = ReportSettings(title="Motion transfers", name="", runs=3)
+EVIL = "</script><script>window.evil = 1</script><img src=x onerror=window.evil=1> & \"'"
+
+
+class Links(HTMLParser):
+    """Every address on a page, and the elements that hold it."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.found, self.tags = [], []
+        self.feed(text)
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append(tag)
+        self.found += [value for name, value in attrs if name in ("src", "href", "poster")]
+
+
+@pytest.fixture
+def results(tmp_path):
+    return make_results(tmp_path / "results")
+
+
+def build(results, plan=PLAN, settings=SETTINGS, **configuration):
+    page = results / "report" / "index.html"
+    build_report(page, results, [plan], {"rendering": {"crf": 16}, **configuration}, settings)
+    return page.read_text(encoding="utf-8")
+
+
+def addresses(text):
+    films = re.findall(r'"film": "([^"]+)"', text) + re.findall(r'"films": \["([^"]+)"', text)
+    return {*Links(text).found, *films}
+
+
+def test_everything_it_shows_lies_in_its_folder(results):
+    text = build(results)
+    folder = results / "report"
+    files = [address for address in addresses(text) if not address.startswith("#")]
+    assert len(files) >= 5
+    for address in files:
+        assert not re.match(r"[a-z]+:|/|\.\.", address), address
+        assert (folder / unquote(address)).is_file(), address
+    assert not re.search(r"""(src|href|url)[=(]["']?(https?:|//)""", text), "nothing is loaded from elsewhere"
+
+
+def test_figures_stand_beside_yardsticks_and_every_one_is_explained(results):
+    text = build(results)
+    for words in ("This film", "Nearest training frame", "Frame before", "Likeness, shifts forgiven, person"):
+        assert words in text
+    assert "23.77" in text and "20.83" in text
+    assert "the film is 2.9 dB better" in text
+    assert "-1.54 dB" in text
+    names = re.findall(r"<b>([^<]+)</b>: ", text)
+    assert {"This film", "Nearest training frame", "Trained"} <= set(names)
+
+
+@pytest.mark.parametrize("record", [TRANSFER])
+def test_every_figure_of_metrics_has_words(record):
+    figures = [*record["figures"].values(), record["joints"], *record["steadiness"].values()]
+    for key in {key for one in figures for key in one}:
+        term = figure_term(key)
+        assert term is not None and len(term.meaning) > 10, key
+
+
+def test_what_is_not_there_is_said(results):
+    (results / "transfers" / "ada" / "ben" / "coverage.json").unlink()
+    text = build(results)
+    assert "there is no coverage.json for this transfer" in text
+    assert "carries no mark that it is synthetic" in text
+    (results / "transfers" / "ada" / "ben" / "metrics.json").write_text("{}")
+    text = build(results, PLAN | {"truth": ""})
+    assert "no true film to compare with" in text and "your eye says" in text
+
+
+def test_coverage_is_shown_with_what_to_film(results):
+    text = build(results)
+    assert "What to film next" in text and "Film the performer turned" in text
+    assert "83 % of the frames" in text
+    assert "films/ada/ben/coverage.png" in text
+
+
+def test_consent_is_shown_and_its_absence_too(results):
+    clips = {
+        "ada": {"video": "ada.mp4", "consent": "Ada, in writing, 3 May, folder 7", "synthetic": False},
+        "ben": {"video": "ben.mp4", "consent": "", "synthetic": False},
+    }
+    text = build(results, PLAN | {"clips": clips})
+    assert "Ada, in writing, 3 May, folder 7" in text and "not stated; write it into the column consent" in text
+    assert "nobody real is shown" in build(results)
+
+
+def test_texts_are_letters(results):
+    coverage = results / "transfers" / "ada" / "ben" / "coverage.json"
+    values = json.loads(coverage.read_text())
+    values["shot_list"] = [EVIL]
+    values["uncovered"][0]["words"] = EVIL
+    coverage.write_text(json.dumps(values))
+    (results / "transfers" / "ada" / "ben" / "metrics.json").write_text(
+        json.dumps({"protocol": [EVIL], "figures": {EVIL: {"psnr_db": 1.0}}})
+    )
+    clips = {"ben": {"video": EVIL, "consent": EVIL, "synthetic": False}}
+    text = build(results, PLAN | {"clips": clips}, ReportSettings(EVIL, EVIL, 2), odd={EVIL: EVIL})
+    assert Links(text).tags.count("script") == 2, "the film's data and our own"
+    assert "onerror=window" not in " ".join(Links(text).found)
+    assert text.count("<img") == 1, "the contact sheet's"
+
+
+def test_a_run_of_other_settings_stays_and_is_compared(results):
+    build(results, settings=ReportSettings("t", "first try", 3))
+    video = results / "transfers" / "ada" / "ben" / "video.mp4"
+    old = video.read_bytes()
+    fresh = results / "again.mp4"
+    fresh.write_bytes(old)
+    fresh.replace(video)  # as a job does
+    text = build(results, PLAN | {"settings_sha256": "f" * 64}, rendering={"crf": 20}, texels=[1])
+    assert "first try" in text and '"Run first try"' in text
+    assert re.search(r"What differs from first try: 2 settings", text)
+    assert "rendering.crf" in text
+    runs = [path for path in (results / "report" / "films" / "ada" / "ben").iterdir() if path.is_dir()]
+    assert len(runs) == 2 and all((run / "video.mp4").read_bytes() == old for run in runs)
+    assert "only run so far" not in text
+
+
+def test_no_more_runs_are_kept_than_asked_for(results):
+    for number in range(5):
+        build(results, PLAN | {"settings_sha256": str(number) * 64})
+    folder = results / "report" / "films" / "ada" / "ben"
+    assert len([path for path in folder.iterdir() if path.is_dir()]) == 3
+    (folder / "mine").mkdir()
+    build(results)
+    assert (folder / "mine").is_dir(), "what is no run of ours stays"
+
+
+def test_the_same_run_is_kept_once(results):
+    assert build(results).count('"run": true') == build(results).count('"run": true') == 0
+
+
+def test_a_damaged_film_is_told(results):
+    video = results / "transfers" / "ada" / "ben" / "side_by_side.mp4"
+    data = bytearray(video.read_bytes())
+    data[len(data) // 2] ^= 1
+    video.write_bytes(data)
+    with pytest.raises(DamageError, match=r"side_by_side.mp4 is damaged"):
+        build(results)
+
+
+def test_an_empty_report_says_so(tmp_path):
+    page = tmp_path / "report" / "index.html"
+    build_report(page, tmp_path, [], {}, SETTINGS)
+    assert "the configuration names no transfer" in page.read_text()
+
+
+def test_panels_are_cut_where_they_stand(results):
+    text = build(results)
+    player = json.loads(re.search(r'<script type="application/json">(.+?)</script>', text, re.DOTALL)[1])
+    boxes = [one["box"] for one in player["sources"] if one["box"]]
+    assert boxes == [[0, 16, 96, 128], [96 + GAP_PX, 16, 96, 128], [192 + 2 * GAP_PX, 16, 96, 128]]
+    assert player["grid"] == ["driving", "maps", "result", "truth"]
+    assert player["frames"] == 48 and player["rate"] == [24, 1]
+
+
+def test_the_folder_moves_as_a_whole(results, tmp_path):
+    text = build(results)
+    moved = (results / "report").rename(tmp_path / "sent")
+    for address in addresses(text):
+        assert address.startswith("#") or Path(moved / unquote(address)).is_file()

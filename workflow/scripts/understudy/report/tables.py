@@ -1,0 +1,110 @@
+"""Tables of figures with their yardsticks, each figure in words, the best of each row marked."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from understudy.report.terms import Term, figure_term, row_name
+
+ORDER = ("shift_tolerant_psnr", "psnr", "ssim", "ms_ssim", "lpips", "sharpness", "warp_error", "flicker", "drift")
+PLACES = ("_person", "_face", "_hands", "")
+FIRST = ("transfer", "film", "generator", "start", "plain_generator", "nearest_training_frame", "previous_frame")
+UNREAL = ("previous_frame", "performer_footage")  # yardsticks that no film can be compared with for the first place
+
+
+@dataclass(frozen=True)
+class Cell:
+    text: str
+    best: bool = False
+
+
+@dataclass(frozen=True)
+class Row:
+    """A figure of everything that was measured; `say`: its meaning stands under it, once on the page."""
+
+    term: Term
+    cells: Sequence[Cell]
+    say: bool = True
+
+
+@dataclass(frozen=True)
+class Table:
+    """Figures as rows, what they were measured of as columns."""
+
+    title: str
+    note: str
+    columns: Sequence[Term]
+    rows: Sequence[Row]
+
+
+def figure_table(title: str, figures: Mapping[str, Any], said: set[str], note: str = "") -> Table | None:
+    """Make a table; None where there is nothing in it.
+
+    Args:
+        title: above it.
+        figures: what was measured -> figure -> number or None; anything else in them is passed over.
+        said: meanings that already stand on the page; this table's are added.
+        note: a sentence under the title.
+    """
+    columns = sorted((name for name in figures if numbers(figures[name])), key=_column_place)
+    keys = dict.fromkeys(key for name in columns for key in numbers(figures[name]))
+    rows = []
+    for key in sorted(keys, key=_row_place):
+        if term := figure_term(key):
+            values = [numbers(figures[name]).get(key) for name in columns]
+            kind = term.meaning.partition("; over ")[0]
+            rows.append(Row(term, row_cells(term, values, [name in UNREAL for name in columns]), kind not in said))
+            said.add(kind)
+    return Table(title, note, [row_name(name) for name in columns], rows) if rows else None
+
+
+def row_cells(term: Term, values: Sequence[float | None], aside: Sequence[bool]) -> list[Cell]:
+    """Write the values of a row; the best is marked where there are several to compare.
+
+    Args:
+        term: says which is better.
+        values: numbers, None where not measured.
+        aside: which of them do not compete.
+    """
+    ranks = [
+        _badness(term, value) if value is not None and not out else math.inf
+        for value, out in zip(values, aside, strict=True)
+    ]
+    compared = sum(rank < math.inf for rank in ranks)
+    least = min(ranks, default=math.inf)
+    return [
+        Cell(number_word(value, term.unit), compared > 1 and rank == least)
+        for value, rank in zip(values, ranks, strict=True)
+    ]
+
+
+def number_word(value: float | None, unit: str = "") -> str:
+    """Write a number as people read it; a dash where there is none."""
+    if value is None:
+        return "–"
+    text = str(value) if isinstance(value, int) else f"{value:.2f}" if abs(value) >= 0.1 else f"{value:.3g}"
+    return f"{text}\u202f{unit}" if unit else text
+
+
+def numbers(figures: Any) -> dict[str, float | None]:
+    """Those values of a mapping that are numbers or missing ones."""
+    if not isinstance(figures, Mapping):
+        return {}
+    kept = {name: value for name, value in figures.items() if value is None or isinstance(value, (int, float))}
+    return {name: value for name, value in kept.items() if not isinstance(value, bool) and figure_term(name)}
+
+
+def _badness(term: Term, value: float) -> float:
+    """How far a value is from the best; no row without a better side has a best."""
+    ways = {"higher": -value, "lower": value, "near 1": abs(value - 1), "near 0": abs(value)}
+    return ways.get(term.better, math.inf)
+
+
+def _row_place(key: str) -> tuple[int, int, str]:
+    kind = next((place for place, name in enumerate(ORDER) if key.startswith(name)), len(ORDER))
+    return kind, next(place for place, name in enumerate(PLACES) if name in key), key
+
+
+def _column_place(name: str) -> tuple[int, str]:
+    return (FIRST.index(name) if name in FIRST else len(FIRST), name)
