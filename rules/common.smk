@@ -433,7 +433,12 @@ def report_inputs(wildcards):
         for performer, driving in project.transfers()
         if (truth := project.transfer_truth(performer, driving))
     ]
-    return [*films(wildcards), *figures(wildcards), *coverages(wildcards), *dict.fromkeys(truths)]
+    return [
+        *films(wildcards),
+        *figures(wildcards),
+        *coverages(wildcards),
+        *dict.fromkeys(truths),
+    ]
 
 
 def report_transfers(wildcards):

@@ -19,6 +19,8 @@ PACKAGES = {  # where a package and what is imported from it differ in name
     "c2pa": {"c2pa-python"},
     "cv2": OPENCV,
     "ffmpeg": {"ffmpeg-python"},
+    "jinja2": {"Jinja2"},
+    "markupsafe": {"MarkupSafe"},
     "onnxruntime": {"onnxruntime", "onnxruntime-gpu"},
     "yaml": {"PyYAML"},
 }

@@ -133,4 +133,4 @@ def test_a_clips_length_is_its_rows_or_its_videos(tmp_path, monkeypatch):
 def test_every_job_is_planned_and_none_twice(tmp_path):
     config = plan.write_project(tmp_path, 5)
     planned = plan.plan(tmp_path, "--snakefile", str(ROOT / "Snakefile"), "--configfile", str(config))
-    assert planned.jobs == 5 * PER_PERFORMER + 1
+    assert planned.jobs == 5 * PER_PERFORMER + 2  # the report, and `all`
