@@ -375,6 +375,24 @@ def transfer_rendering(wildcards):
     return project.transfer_rendering(wildcards.performer, wildcards.driving)
 
 
+def shown(path, caption, category, shows):
+    """Mark an output for `snakemake --report`: its caption in config/captions, its category, what it shows."""
+    names = {
+        "performer": "performer",
+        "driving": "driving clip",
+        "clip": "clip",
+    }
+    labels = {
+        word: f"{{{name}}}" for name, word in names.items() if f"{{{name}}}" in path
+    }
+    return report(
+        path,
+        caption=f"../config/captions/{caption}.rst",
+        category=category,
+        labels={**labels, "shows": shows},
+    )
+
+
 def transfer_statement(wildcards):
     """Return what a transfer's films say of themselves: who performs what, and the digest of the settings behind it."""
     return project.transfer_statement(wildcards.performer, wildcards.driving)

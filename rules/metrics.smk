@@ -5,7 +5,12 @@ rule measure_coverage:
         windows="results/performers/{performer}/windows.h5",
     output:
         coverage="results/transfers/{performer}/{driving}/coverage.json",
-        sheet="results/transfers/{performer}/{driving}/coverage.png",
+        sheet=shown(
+            "results/transfers/{performer}/{driving}/coverage.png",
+            "coverage",
+            "Coverage",
+            "coverage",
+        ),
     log:
         "results/logs/measure_coverage/{performer}/{driving}.log",
     benchmark:
@@ -29,7 +34,12 @@ rule measure_performer:
         weights=final_weights,
         windows="results/performers/{performer}/windows.h5",
     output:
-        metrics="results/performers/{performer}/metrics.json",
+        metrics=shown(
+            "results/performers/{performer}/metrics.json",
+            "performer_figures",
+            "Figures",
+            "figures",
+        ),
     log:
         "results/logs/measure_performer/{performer}.log",
     benchmark:
@@ -56,7 +66,12 @@ rule measure_transfer:
         windows="results/performers/{performer}/windows.h5",
         truth=transfer_truth,
     output:
-        metrics="results/transfers/{performer}/{driving}/metrics.json",
+        metrics=shown(
+            "results/transfers/{performer}/{driving}/metrics.json",
+            "transfer_figures",
+            "Figures",
+            "figures",
+        ),
     log:
         "results/logs/measure_transfer/{performer}/{driving}.log",
     benchmark:

@@ -34,8 +34,18 @@ rule render_transfer:
         frames="results/clips/{driving}/frames.h5",
         sound="results/clips/{driving}/sound.mka",
     output:
-        video="results/transfers/{performer}/{driving}/video.mp4",
-        side_by_side="results/transfers/{performer}/{driving}/side_by_side.mp4",
+        video=shown(
+            "results/transfers/{performer}/{driving}/video.mp4",
+            "film",
+            "Films",
+            "film",
+        ),
+        side_by_side=shown(
+            "results/transfers/{performer}/{driving}/side_by_side.mp4",
+            "side_by_side",
+            "Films",
+            "side by side",
+        ),
     log:
         "results/logs/render_transfer/{performer}/{driving}.log",
     benchmark:

@@ -31,7 +31,7 @@ rule draw_overlay:
         surface="results/clips/{clip}/surface.h5",
         flow="results/clips/{clip}/flow.h5",
     output:
-        film="results/clips/{clip}/overlay.mp4",
+        film=shown("results/clips/{clip}/overlay.mp4", "overlay", "Clips", "estimates"),
         doubtful="results/clips/{clip}/doubtful.tsv",
     log:
         "results/logs/draw_overlay/{clip}.log",
@@ -57,7 +57,7 @@ rule draw_people:
         frames=sheet_frames,
         people=sheet_people,
     output:
-        sheet="results/clips/{clip}/people.png",
+        sheet=shown("results/clips/{clip}/people.png", "people", "Clips", "people"),
     log:
         "results/logs/draw_people/{clip}.log",
     benchmark:

@@ -24,6 +24,9 @@ PLAN = {
 _FIGURES = {
     "drift_person_db": -1.54, "frames": 48, "psnr_db": 24.57, "psnr_person_db": 19.41, "sharpness_person_ratio": 0.568,
     "shift_tolerant_psnr_person_db": 23.77, "ssim": 0.8968, "ssim_person": 0.6824, "warp_error_person_ratio": 1.45,
+    "ms_ssim": 0.95, "ms_ssim_person": 0.8, "psnr_hands_db": 20.0, "hands_frames": 40, "flicker_person_ratio": 1.2,
+    "shift_tolerant_psnr_db": 27.0, "lpips": 0.1, "fid": 30.0, "fvd": 200.0,
+    "quarters_person_db": [20.0, 19.5, 19.0, 18.5],
 }  # fmt: skip
 TRANSFER = {
     "kind": "transfer",
@@ -37,7 +40,9 @@ TRANSFER = {
         "pck_5_percent_share": 1.0,
     },
     "steadiness": {
-        "film": {"background_change_percent": 0.002, "person_change_percent": 1.408, "steps": 47},
+        "film": {
+            "background_change_percent": 0.002, "person_change_percent": 1.408, "steps": 47, "flicker_index": 0.4,
+        },
         "performer_footage": {"background_change_percent": 0.013, "person_change_percent": 2.293, "steps": 40},
     },
     "protocol": ["PSNR is a mean over frames."],

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+import zipfile
 from pathlib import Path
 
 import av
@@ -102,6 +103,22 @@ def test_every_promised_file_is_there(project):
 
 def test_a_finished_run_has_nothing_to_do(project):
     assert "Nothing to be done" in snakemake(project, "--dry-run")
+
+
+def test_snakemakes_own_report_shows_films_and_figures_with_captions(project, tmp_path):
+    snakemake(project, "--report", str(tmp_path / "report.zip"))
+    with zipfile.ZipFile(tmp_path / "report.zip") as kept:
+        names = {Path(name).name for name in kept.namelist()}
+        page = kept.read(next(name for name in kept.namelist() if name.endswith("report.html"))).decode()
+    assert {"video.mp4", "side_by_side.mp4", "metrics.json", "coverage.png"} <= names
+    shown = re.search(r"var results = (.*?);?\s*</script>", page, re.DOTALL)[1]
+    assert "drawn by the trained" in shown and "held out of training" in shown and "lies from anything in the" in shown
+    assert "Films here are synthetic media" in page
+
+
+def test_the_run_ends_with_a_report(project):
+    page = (project / "results" / "report" / "index.html").read_text()
+    assert "ada performs ben" in page and "They fit it; it is unchanged" in page
 
 
 def test_a_changed_stage_reruns_itself_and_what_follows(project, changed_config):

@@ -52,8 +52,8 @@ def write_configuration(performer: Path, driving: Path, folder: Path) -> Path:
             path.replace(path.with_suffix(f".old{path.suffix}"))
     with table.open("w", encoding="utf-8", newline="") as file:
         rows = csv.writer(file, delimiter="\t", lineterminator="\n")
-        rows.writerow(["clip", "video", "start_s", "end_s", "person", "crop"])
-        rows.writerows([name, video, 0, 0, "largest", "person"] for name, video in videos.items())
+        rows.writerow(["clip", "video", "start_s", "end_s", "person", "crop", "consent"])
+        rows.writerows([name, video, 0, 0, "largest", "person", ""] for name, video in videos.items())
     config.write_text(yaml.safe_dump(settings, sort_keys=False, width=120), encoding="utf-8")
     logger.info("wrote %s and %s; edit them to change stages, cut the clips or set the crop", config, table)
     return config
@@ -92,6 +92,8 @@ def main(words: list[str]) -> None:
     if arguments.show:
         for path in film_paths(arguments.show):
             logger.info("The film: %s (left the driver, right the performer)", path)
+        logger.info("Look:     results/report/index.html (open it in a browser; the folder holds all it shows)")
+        logger.info("Consent:  say who agreed in %s, column consent; the report shows it", arguments.show / "clips.tsv")
         return
     if Path() in (arguments.performer, arguments.driving):  # make passes what is not named as an empty word
         raise SystemExit("Name both videos: make demo PERFORMER=me.mp4 DRIVING=dance.mp4")

@@ -73,7 +73,7 @@ def test_figures_stand_beside_yardsticks_and_every_one_is_explained(results):
 @pytest.mark.parametrize("record", [TRANSFER])
 def test_every_figure_of_metrics_has_words(record):
     figures = [*record["figures"].values(), record["joints"], *record["steadiness"].values()]
-    for key in {key for one in figures for key in one}:
+    for key in {key for one in figures for key, value in one.items() if not isinstance(value, list)}:
         term = figure_term(key)
         assert term is not None and len(term.meaning) > 10, key
 
@@ -93,6 +93,29 @@ def test_coverage_is_shown_with_what_to_film(results):
     assert "What to film next" in text and "Film the performer turned" in text
     assert "83 % of the frames" in text
     assert "films/ada/ben/coverage.png" in text
+
+
+def test_figures_of_single_frames_make_the_curve_and_the_worst_frames(results):
+    place = results / "transfers" / "ada" / "ben" / "metrics.json"
+    likeness = [25.0 - (number in (7, 8, 30)) for number in range(48)]
+    frames = {
+        "frame": list(range(48)),
+        "shift_tolerant_psnr_person_db": likeness,
+        "psnr_person_db": [None, *likeness[1:]],
+    }
+    more = {
+        "per_frame": {"transfer": frames},
+        "relation": {"rank_correlation": 0.61, "frames": 48, "of": "frames of the film"},
+    }
+    place.write_text(json.dumps(TRANSFER | more))
+    text = build(results)
+    assert re.findall(r'data-frame="(\d+)"', text) == ["7", "30"] + re.findall(r'data-frame="(\d+)"', text)[2:]
+    assert "Worst frames by likeness" in text and "rank correlation of 0.61" in text
+    assert text.count('data-frames="48"') == 3, "likeness under the film, distance, and the drift of PSNR"
+    assert "The four quarters: 20.0, 19.5, 19.0, 18.5 dB" in text
+    listed = [{"frame": 12, "figure": "shift_tolerant_psnr_person_db", "value": 20.5}]
+    place.write_text(json.dumps(TRANSFER | more | {"worst_frames": listed}))
+    assert re.findall(r'data-frame="(\d+)" title="([^"]+)"', build(results)) == [("12", "likeness 20.5 dB")]
 
 
 def test_consent_is_shown_and_its_absence_too(results):

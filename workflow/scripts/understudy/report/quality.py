@@ -15,7 +15,12 @@ from understudy.report.terms import GROUPS, figure_term
 logger = logging.getLogger(__name__)
 
 LIKENESS = "shift_tolerant_psnr_person_db"  # what frames are ranked by
-SHOWN = (LIKENESS, "psnr_person_db", "ssim_person", "warp_error_person_ratio")  # as curves over the film
+SHOWN = (
+    "psnr_person_db",
+    "ssim_person",
+    "warp_error_person_ratio",
+    "sharpness_person_ratio",
+)  # as curves over the film
 WORST, APART = 6, 8  # frames listed, and frames between two of them at least
 MOST_SHOTS = 8
 
@@ -25,6 +30,12 @@ def view_tables(record: Mapping[str, Any], said: set[str]) -> list[Table]:
     candidates = (
         figure_table(
             "Against the true film", record.get("figures", {}), said, "Only synthetic pairs have a true film."
+        ),
+        figure_table(
+            "The pose found again in the finished film",
+            record.get("pose") or {},
+            said,
+            "By the same estimator that looks at clips; its own errors count too.",
         ),
         figure_table("Joints of the driving maps", {"driving_maps": record.get("joints", {})}, said),
         figure_table("Steadiness, without any true film", record.get("steadiness", {}), said),
@@ -69,6 +80,10 @@ def view_verdict(record: Mapping[str, Any]) -> str:
 
 def view_worst(record: Mapping[str, Any], coverage: Mapping[str, Any] | None) -> tuple[list[dict[str, Any]], str]:
     """List the frames to look at first, and say by what they were chosen."""
+    listed = [one for one in record.get("worst_frames") or [] if isinstance(one, Mapping) and "frame" in one]
+    if listed:
+        chosen = [{"frame": one["frame"], "words": f"likeness {one.get('value', 0):.1f} dB"} for one in listed[:WORST]]
+        return chosen, "Worst frames by likeness:"
     frames, values = _series(record, LIKENESS)
     if frames:
         ranked = sorted((value, frame) for frame, value in zip(frames, values, strict=True) if value is not None)
@@ -109,7 +124,11 @@ def view_drift(record: Mapping[str, Any], film: Any) -> tuple[str, list[Chart]]:
     fall = record.get("figures", {}).get("transfer", {}).get("drift_person_db")
     if fall is None:
         return "Whether the film gets worse as it runs is only measured where a true film is known.", drawn
-    own = f"Likeness of the last quarter of the film less that of the first: {fall:+.2f} dB (below 0 it gets worse)."
+    own = f"PSNR of the person in the last quarter of the film less that in the first: {fall:+.2f} dB. "
+    own += "Below 0 the film gets worse as it runs."
+    quarters = record["figures"]["transfer"].get("quarters_person_db") or []
+    if len(quarters) == 4:
+        own += f" The four quarters: {', '.join(f'{value:.1f}' for value in quarters)} dB."
     yard = record["figures"].get("nearest_training_frame", {}).get("drift_person_db")
     if yard is not None:
         own += f" Of the most similar filmed frames, which cannot drift, it is {yard:+.2f} dB: "
@@ -117,13 +136,14 @@ def view_drift(record: Mapping[str, Any], film: Any) -> tuple[str, list[Chart]]:
     return own, drawn
 
 
-def view_coverage(place: Path, folder: Path, film: Any) -> dict[str, Any] | None:
+def view_coverage(place: Path, folder: Path, film: Any, record: Mapping[str, Any]) -> dict[str, Any] | None:
     """Say how far the driving motion is from the footage; None where nobody measured it.
 
     Args:
         place: folder of the transfer's results.
         folder: of the report's, where the contact sheet goes.
         film: its facts.
+        record: metrics.json of the transfer.
     """
     try:
         found = json.loads((place / "coverage.json").read_text(encoding="utf-8"))
@@ -144,7 +164,7 @@ def view_coverage(place: Path, folder: Path, film: Any) -> dict[str, Any] | None
     words += "in body heights."
     if share is not None:
         words += f" {100 * share:.0f} % of the frames are nearer than {threshold:g}, and count as covered."
-    relation = found.get("relation")
+    relation = found.get("relation") or record.get("relation")
     return {
         "words": words,
         "curve": _over_film(
@@ -163,14 +183,13 @@ def view_coverage(place: Path, folder: Path, film: Any) -> dict[str, Any] | None
 
 def _relation(relation: Any) -> str:
     """Say whether the warning is earned."""
-    if isinstance(relation, Mapping):
-        for name, value in relation.items():
-            if "rank" in name and isinstance(value, (int, float)):
-                return (
-                    f"Measured on frames never trained on: distance and error go together with a rank correlation of "
-                    f"{value:.2f} (1: always the farther the worse; 0: no relation)."
-                )
-    return "How distance and error go together is measured after training, on frames never trained on."
+    rank = relation.get("rank_correlation") if isinstance(relation, Mapping) else None
+    if not isinstance(rank, (int, float)):
+        return "Whether farther frames are drawn worse is measured after training, where true frames are known."
+    return (
+        f"Are farther frames drawn worse? Over {relation.get('frames', '?')} {relation.get('of', 'frames')} distance "
+        f"and error have a rank correlation of {rank:.2f}: 1 would be always, 0 no relation at all."
+    )
 
 
 def _over_film(

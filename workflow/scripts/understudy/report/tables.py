@@ -9,7 +9,17 @@ from understudy.report.terms import Term, figure_term, row_name
 
 ORDER = ("shift_tolerant_psnr", "psnr", "ssim", "ms_ssim", "lpips", "sharpness", "warp_error", "flicker", "drift")
 PLACES = ("_person", "_face", "_hands", "")
-FIRST = ("transfer", "film", "generator", "start", "plain_generator", "nearest_training_frame", "previous_frame")
+FIRST = (
+    "transfer",
+    "film",
+    "generator",
+    "start",
+    "to_maps",
+    "to_truth",
+    "without_history",
+    "nearest_training_frame",
+    "previous_frame",
+)
 UNREAL = ("previous_frame", "performer_footage")  # yardsticks that no film can be compared with for the first place
 
 
@@ -50,7 +60,7 @@ def figure_table(title: str, figures: Mapping[str, Any], said: set[str], note: s
     columns = sorted((name for name in figures if numbers(figures[name])), key=_column_place)
     keys = dict.fromkeys(key for name in columns for key in numbers(figures[name]))
     rows = []
-    for key in sorted(keys, key=_row_place):
+    for key in sorted(keys, key=row_place):
         if term := figure_term(key):
             values = [numbers(figures[name]).get(key) for name in columns]
             kind = term.meaning.partition("; over ")[0]
@@ -71,10 +81,10 @@ def row_cells(term: Term, values: Sequence[float | None], aside: Sequence[bool])
         _badness(term, value) if value is not None and not out else math.inf
         for value, out in zip(values, aside, strict=True)
     ]
-    compared = sum(rank < math.inf for rank in ranks)
+    compared = {rank for rank in ranks if rank < math.inf}
     least = min(ranks, default=math.inf)
     return [
-        Cell(number_word(value, term.unit), compared > 1 and rank == least)
+        Cell(number_word(value, term.unit), len(compared) > 1 and rank == least)
         for value, rank in zip(values, ranks, strict=True)
     ]
 
@@ -101,7 +111,8 @@ def _badness(term: Term, value: float) -> float:
     return ways.get(term.better, math.inf)
 
 
-def _row_place(key: str) -> tuple[int, int, str]:
+def row_place(key: str) -> tuple[int, int, str]:
+    """Return the place of a figure among others: likeness first, the person before the whole picture."""
     kind = next((place for place, name in enumerate(ORDER) if key.startswith(name)), len(ORDER))
     return kind, next(place for place, name in enumerate(PLACES) if name in key), key
 

@@ -54,7 +54,7 @@ _PICTURES = {
     ),
     "drift{}_db": (
         "Drift",
-        "likeness in the last quarter of the frames less that in the first: below 0 the film gets worse as it runs",
+        "PSNR in the last quarter of the frames less that in the first: below 0 the film gets worse as it runs",
         "near 0",
         "dB",
     ),
@@ -62,6 +62,12 @@ _PICTURES = {
 }
 _OTHERS = {
     "frames": Term("Frames measured", "how many frames the figures are means of"),
+    "hands_frames": Term("Frames with hands", "how many frames show hands large enough to be measured"),
+    "flicker_index": Term(
+        "Taken back", "share of the change on the person that the next frame takes back; noise has 0.87", "lower"
+    ),
+    "median_distance": Term("Distance to the footage", "in the middle of all frames, in body heights", "lower"),
+    "covered_share": Term("Covered", "share of frames near enough to something filmed", "higher"),
     "face_frames": Term("Frames with a face", "how many frames show a face large enough to be measured"),
     "steps": Term("Steps measured", "how many times one frame was compared with the next"),
     "ignored_share": Term("Left out", "share of the picture in boxes of the clip table's column ignore"),
@@ -77,12 +83,12 @@ _OTHERS = {
     ),
     "joint_error_median_percent": Term(
         "Joints, typical error",
-        "how far the drawn body's joints are from the true ones, in the middle of all, of the body's height",
+        "how far joints are from where they should be: half of them are nearer, in percent of the body's height",
         "lower",
         "%",
     ),
     "joint_error_p95_percent": Term(
-        "Joints, large errors", "nineteen in twenty joints are nearer than that", "lower", "%"
+        "Joints, large errors", "nineteen of twenty joints are nearer than that", "lower", "%"
     ),
     "missing_joints_share": Term("Joints missing", "share of true joints that nothing was drawn for", "lower"),
     "pck_5_percent_share": Term(
@@ -92,7 +98,7 @@ _OTHERS = {
         "Nearest filmed pose", "typical distance of the joints to the most similar training frame", "lower", "%"
     ),
     "nearest_pose_p95_percent": Term(
-        "Nearest filmed pose, worst", "nineteen in twenty frames are nearer than that to one", "lower", "%"
+        "Nearest filmed pose, worst", "nineteen of twenty frames are nearer than that to one", "lower", "%"
     ),
     "fid": Term("FID", "distance between the kinds of pictures in film and footage, not frame by frame", "lower"),
     "fvd": Term("FVD", "distance between the kinds of motion in film and footage", "lower"),
@@ -107,7 +113,13 @@ ROWS = {
     "film": Term("This film", "what was rendered"),
     "generator": Term("Trained", "drawn by the trained generator"),
     "start": Term("Before training", "texture and background averaged from the footage, not yet trained"),
-    "plain_generator": Term("Without its past", "the same generator, each frame drawn without those before it"),
+    "without_history": Term(
+        "Without its past", "a yardstick: the same generator, each frame drawn as if it were the first"
+    ),
+    "to_maps": Term(
+        "Against its maps", "the pose found again in the finished film, against the body it was drawn from"
+    ),
+    "to_truth": Term("Against the truth", "the same, against the person in the true film"),
     "nearest_training_frame": Term(
         "Nearest training frame", "a yardstick: the most similar frame of the footage as it is"
     ),

@@ -20,7 +20,7 @@ from understudy.report.learning import view_stages
 from understudy.report.marks import view_marks
 from understudy.report.quality import view_coverage, view_drift, view_tables, view_timeline, view_verdict, view_worst
 from understudy.report.runs import Run, changed_settings, earlier_runs, keep_run, run_name
-from understudy.report.tables import numbers, row_cells
+from understudy.report.tables import numbers, row_cells, row_place
 from understudy.report.terms import figure_term
 from understudy.seals import check_film
 from understudy.settings import FilmSettings, ReportSettings
@@ -87,7 +87,7 @@ def view_transfer(
     runs = [now, *earlier_runs(folder, now, settings.runs - 1)]
     _write_poster(place / "side_by_side.mp4", folder / "poster.jpg")
     truth = _true_film(results, plan, folder)
-    coverage = view_coverage(place, folder, film)
+    coverage = view_coverage(place, folder, film, record)
     said: set[str] = set()
     worst, worst_words = view_worst(record, coverage)
     return {
@@ -268,7 +268,7 @@ def _run_rows(runs: Sequence[Run]) -> list[dict[str, Any]]:
     """The film's figures of every run beside each other."""
     figures = [numbers(_film_figures(run.facts.get("metrics", {}))) for run in runs]
     rows = []
-    for key in dict.fromkeys(name for one in figures for name in one):
+    for key in sorted({name for one in figures for name in one}, key=row_place):
         if term := figure_term(key):
             rows.append(
                 {"term": term, "cells": row_cells(term, [one.get(key) for one in figures], [False] * len(runs))}

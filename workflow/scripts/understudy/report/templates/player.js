@@ -91,6 +91,7 @@ class Player {
       this.panes[0].canvas.addEventListener("pointerdown", drag);
       this.panes[0].canvas.addEventListener("pointermove", drag);
     }
+    this.root.querySelector("[data-side-name]").textContent = wipe ? "A" : "Film";
     for (const button of this.root.querySelectorAll("[data-view]"))
       button.setAttribute("aria-pressed", String(button.dataset.view === this.view));
     for (const label of this.root.querySelectorAll("[data-for]")) label.hidden = !label.dataset.for.split(" ").includes(this.view);
