@@ -111,7 +111,7 @@ def test_snakemakes_own_report_shows_films_and_figures_with_captions(project, tm
         names = {Path(name).name for name in kept.namelist()}
         page = kept.read(next(name for name in kept.namelist() if name.endswith("report.html"))).decode()
     assert {"video.mp4", "side_by_side.mp4", "metrics.json", "coverage.png"} <= names
-    shown = re.search(r"var results = (.*?);?\s*</script>", page, re.DOTALL)[1]
+    shown = re.search(r'<script id="results">(.*?)</script>', page, re.DOTALL)[1]
     assert "drawn by the trained" in shown and "held out of training" in shown and "lies from anything in the" in shown
     assert "Films here are synthetic media" in page
 
