@@ -21,6 +21,7 @@ from understudy.rendering.examination import (  # noqa: E402
     Findings,
     examine_film,
 )
+from understudy.rendering.statement import KINDS  # noqa: E402
 
 VERDICTS = {
     WHOLE: "WHOLE: every byte that its content credentials cover is as it was signed.",
@@ -38,11 +39,6 @@ NAMES = {
     "model_sha256": "model, SHA-256",
     "settings_sha256": "settings, SHA-256",
 }
-KINDS = {
-    "trainedAlgorithmicMedia": "synthetic: every picture drawn by a trained model (trainedAlgorithmicMedia)",
-    "compositeWithTrainedAlgorithmicMedia": "recorded and synthetic pictures side by side "
-    "(compositeWithTrainedAlgorithmicMedia)",
-}
 
 
 def report(path: Path, found: Findings, own: bool) -> list[str]:
@@ -50,8 +46,7 @@ def report(path: Path, found: Findings, own: bool) -> list[str]:
     lines = [f"{path}", f"  {VERDICTS[found.verdict]}", *(f"    - {reason}" for reason in found.reasons)]
     rows: list[tuple[str, str]] = []
     if found.source_type:
-        kind = found.source_type.rsplit("/", 1)[-1]
-        rows.append(("kind of media", KINDS.get(kind, kind)))
+        rows.append(("kind of media", KINDS.get(found.source_type, found.source_type)))
     if found.statement:
         rows += [(NAMES[name], value) for name, value in asdict(found.statement).items()]
     if found.signer:

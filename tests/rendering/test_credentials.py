@@ -123,6 +123,17 @@ def test_without_its_seal_the_credentials_still_cover_pictures_sound_and_metadat
     assert found.reasons == ("its pictures, sound or metadata are not those that were signed",)
 
 
+def test_what_is_no_film_ends_in_words_and_never_as_whole(film):
+    data, chance = film.read_bytes(), np.random.default_rng(3)
+    cases = [data[: int(chance.integers(1, len(data)))] for _ in range(12)] + [chance.bytes(500), b""]
+    for place in chance.integers(0, 3000, 12).tolist():
+        cases.append(data[:place] + data[place + int(chance.integers(1, 200)) :])
+    for case in cases:
+        film.write_bytes(case)
+        with suppress(CredentialsError):
+            assert examine_film(film).verdict != WHOLE
+
+
 def test_changed_metadata_is_told(film):
     data = film.read_bytes()[:-SEAL]
     film.write_bytes(data.replace(b"Synthetic media", b"Authentic media"))

@@ -117,5 +117,5 @@ def _tags(path: Path) -> dict[str, str]:
     try:
         with av.open(f"file:{path}") as film:
             return {name: text for name, text in film.metadata.items() if name in ("title", "comment")}
-    except (OSError, ValueError) as broken:  # PyAV's own errors are these too
+    except (OSError, ValueError, av.error.FFmpegError) as broken:
         raise CredentialsError(f"{path} cannot be opened as a film ({broken}); name an MP4 file.") from broken

@@ -13,6 +13,10 @@ LABEL = "understudy.transfer"  # of our assertion in the content credentials
 SOURCE_TYPE = "http://cv.iptc.org/newscodes/digitalsourcetype/"
 DRAWN = SOURCE_TYPE + "trainedAlgorithmicMedia"  # every picture is drawn by a network that was trained
 COMPOSED = SOURCE_TYPE + "compositeWithTrainedAlgorithmicMedia"  # footage of the driver stands beside what was drawn
+KINDS = {  # in words
+    DRAWN: "synthetic: every picture is drawn by a trained model (trainedAlgorithmicMedia)",
+    COMPOSED: "recorded and synthetic pictures side by side (compositeWithTrainedAlgorithmicMedia)",
+}
 _XMP_KIND = bytes.fromhex("BE7ACFCB97A942E88C71999491E3AFAC")
 _XMP = """<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>
 <x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">

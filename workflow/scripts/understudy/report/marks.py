@@ -4,6 +4,7 @@ from dataclasses import asdict
 from typing import Any
 
 from understudy.rendering.examination import ALTERED, STRIPPED, UNMARKED, WHOLE, Findings
+from understudy.rendering.statement import KINDS
 
 NAMES = {
     "performer": "performer",
@@ -34,9 +35,10 @@ def view_marks(found: Findings, settings_sha256: str) -> dict[str, Any]:
         words += f": {'; '.join(found.reasons)}."
     rows = [(NAMES[name], value) for name, value in asdict(found.statement).items()] if found.statement else []
     if found.source_type:
-        rows.insert(0, ("kind of media", found.source_type.rsplit("/", 1)[-1]))
+        rows.insert(0, ("kind of media", KINDS.get(found.source_type, found.source_type)))
     if found.signer:
-        rows.append(("signed by", found.signer))
+        own = "; anybody can make a certificate of this name, so it proves that the film is unchanged, not who made it"
+        rows.append(("signed by", found.signer + own * found.self_made))
     if found.statement and found.statement.settings_sha256 != settings_sha256:
         rows.append(("note", "the configuration has changed since this film was rendered"))
     return {"whole": found.verdict == WHOLE, "words": words, "rows": rows}

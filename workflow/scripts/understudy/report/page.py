@@ -78,7 +78,10 @@ def _setting_rows(settings: Mapping[str, Any]) -> list[tuple[str, list[tuple[str
 
 def _versions() -> list[tuple[str, str]]:
     """Versions of Understudy, of its rooms, of Python and of the packages that write the page."""
-    rows = [("Understudy", RELEASE), ("rooms", ", ".join(f"{room} {number}" for room, number in VERSIONS.items()))]
+    rows = [
+        ("Understudy", RELEASE),
+        ("its rooms (parts of the program)", ", ".join(f"{room} {number}" for room, number in VERSIONS.items())),
+    ]
     rows.append(("Python", python_version()))
     for name in PACKAGES:
         try:

@@ -297,7 +297,15 @@ const KEYS = {
   " ": "play", ",": "back", ".": "on", ArrowLeft: "second_back", ArrowRight: "second_on", Home: "first", End: "last",
   s: "slower", v: "view", "[": "edge_back", "]": "edge_on", n: "worst_on", p: "worst_back", m: "sound",
 };
-const players = [...document.querySelectorAll(".player")].map((root) => new Player(root));
+/* The first film is made ready at once, each other when it comes near the screen. */
+const players = [];
+const near = new IntersectionObserver((seen) => {
+  for (const one of seen.filter((each) => each.isIntersecting)) {
+    near.unobserve(one.target);
+    players.push(new Player(one.target));
+  }
+}, {rootMargin: "600px"});
+document.querySelectorAll(".player").forEach((root, number) => number ? near.observe(root) : players.push(new Player(root)));
 window.players = players;
 Player.current = players[0];
 document.addEventListener("keydown", (event) => {
