@@ -413,6 +413,32 @@ def transfer_truth(wildcards):
     return [f"results/clips/{truth}/frames.h5"] if truth else []
 
 
+def film_people(wildcards):
+    """Return everyone the pose estimator finds in a film, where it looks at pictures."""
+    if not project.looks_at_films():
+        return []
+    return [
+        f"results/transfers/{wildcards.performer}/{wildcards.driving}/film_people.h5"
+    ]
+
+
+def film_pose():
+    """Return the pose section as a film needs it; what only other backends read is left empty."""
+    return project.film_pose()
+
+
+def film_pose_files(wildcards):
+    return [ancient(path) for path in project.film_pose_files()]
+
+
+def film_pose_state(wildcards):
+    return project.film_pose_state()
+
+
+def film_pose_gpus(wildcards):
+    return project.pose_gpus()
+
+
 def films(wildcards):
     folders = [
         f"results/transfers/{performer}/{driving}"

@@ -58,13 +58,41 @@ rule measure_performer:
         "../workflow/scripts/measure_performer.py"
 
 
+rule find_film_people:
+    """Look at a finished film with the pose estimator, as at any clip."""
+    input:
+        video="results/transfers/{performer}/{driving}/video.mp4",
+        files=film_pose_files,
+    output:
+        people="results/transfers/{performer}/{driving}/film_people.h5",
+    log:
+        "results/logs/find_film_people/{performer}/{driving}.log",
+    benchmark:
+        "results/benchmarks/find_film_people/{performer}/{driving}.tsv"
+    conda:
+        environment("pose", "pose")
+    threads: 1
+    resources:
+        gpu=film_pose_gpus,
+        mem_mb=growing(pose_memory_mb),
+        runtime=growing(240),
+    params:
+        settings=film_pose(),
+        files=film_pose_state,
+        version=version("semantics"),
+    script:
+        "../workflow/scripts/find_film_people.py"
+
+
 rule measure_transfer:
     """Measure a film, for synthetic pairs against the true transfer."""
     input:
         video="results/transfers/{performer}/{driving}/video.mp4",
         driving="results/transfers/{performer}/{driving}/driving.h5",
         windows="results/performers/{performer}/windows.h5",
+        weights=final_weights,
         truth=transfer_truth,
+        people=film_people,
     output:
         metrics=shown(
             "results/transfers/{performer}/{driving}/metrics.json",
@@ -78,11 +106,16 @@ rule measure_transfer:
         "results/benchmarks/measure_transfer/{performer}/{driving}.tsv"
     conda:
         "../envs/train.yaml"
+    threads: 1
     resources:
-        mem_mb=growing(4000),
+        gpu=1,
+        mem_mb=growing(8000),
         runtime=growing(120),
     params:
         settings=section("metrics"),
+        crf=rendering_crf(),
+        film=section("film"),
+        pose=film_pose(),
         version=version("metrics"),
     script:
         "../workflow/scripts/measure_transfer.py"

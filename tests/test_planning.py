@@ -10,7 +10,7 @@ import yaml
 from understudy.validation import load_project
 
 ROOT = Path(__file__).parents[1]
-PER_PERFORMER = 23  # jobs: 7 of the own clip, 6 of the driving one, windows, 4 stages, 5 of film and figures
+PER_PERFORMER = 24  # jobs: 7 of the own clip, 6 of the driving one, windows, 4 stages, 6 of film and figures
 PACKAGE = str(ROOT / "workflow" / "scripts" / "understudy")
 
 

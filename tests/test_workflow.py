@@ -22,7 +22,8 @@ from understudy.layouts import open_file
 
 ROOT = Path(__file__).parents[1]
 PARTS = ("Snakefile", "rules", "workflow", "config", "profiles", "envs")
-AFTER_TRAINING = {"render_transfer", "measure_performer", "measure_transfer", "build_report", "all"}
+REPORTED = {"find_film_people", "measure_performer", "measure_transfer", "build_report"}
+AFTER_TRAINING = {"render_transfer", *REPORTED, "all"}
 BEFORE_TRAINING = {"fit_driving", "measure_coverage"}
 AFTER_SURFACES = {"estimate_camera", "index_windows", "train_stage", *BEFORE_TRAINING, *AFTER_TRAINING}
 
@@ -319,7 +320,7 @@ def test_another_reader_decodes_anew_and_another_writer_only_writes(project, cha
     assert {"find_people", "estimate_pose", "estimate_surface", "estimate_flow", "train_stage"} <= set(jobs)
     assert "synthesize_clip" not in jobs
     jobs = planned(project, config=changed_config(lambda settings: settings.update(film={"backend": "ffmpeg"})))
-    assert set(jobs) == {"render_transfer", "measure_transfer", "all"}
+    assert set(jobs) == {"render_transfer", "find_film_people", "measure_transfer", "all"}
     idle = changed_config(lambda settings: settings["decode"].update(ffmpeg={"hardware": "cuda"}))
     assert "Nothing to be done" in snakemake(project, "--dry-run", config=idle), "the default reader does not read it"
 

@@ -91,9 +91,18 @@ TARGETS = (
         _files(PERFORMER, "s1t1/generator.safetensors", "windows.h5"),
     ),
     Target(
+        "find_film_people",
+        "find_film_people",
+        _files(TRANSFER, "film_people.h5"),
+        _files(TRANSFER, "video.mp4"),
+    ),
+    Target(
         "measure_transfer",
         "measure_transfer",
         _files(TRANSFER, "metrics.json"),
-        (*_files(TRANSFER, "video.mp4", "driving.h5"), f"{PERFORMER}/windows.h5"),
+        (
+            *_files(TRANSFER, "video.mp4", "driving.h5", "film_people.h5"),
+            *_files(PERFORMER, "s1t1/generator.safetensors", "windows.h5"),
+        ),
     ),
 )

@@ -17,9 +17,11 @@ from understudy.layouts import LAYOUTS
 
 def _measure_driving() -> None:
     """Run rule measure_transfer, which reads driving.h5 as a whole; the film is the clip itself."""
-    inputs = {"video": "clip/synthetic.mp4", "driving": "clip/driving.h5", "windows": "clip/windows.h5", "truth": []}
-    params = {"settings": material.section("metrics")}
-    run_script("measure_transfer", inputs, {"metrics": "results/metrics.json"}, params=params)
+    inputs = {"video": "clip/synthetic.mp4", "driving": "clip/driving.h5", "windows": "clip/windows.h5"}
+    inputs |= {"weights": "clip/generator.safetensors", "truth": [], "people": []}
+    params = {name: material.section(name) for name in ("film", "pose")} | {"settings": material.section("metrics")}
+    outputs = {"metrics": "results/metrics.json"}
+    run_script("measure_transfer", inputs, outputs, params=params | {"crf": 20}, resources={"gpu": 0})
 
 
 def _draw_overlay() -> None:

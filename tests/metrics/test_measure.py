@@ -17,13 +17,17 @@ from understudy.dataset.windows import index_windows
 from understudy.errors import FootageError
 from understudy.flow.estimate import estimate_flow
 from understudy.layouts import change_file, create, open_file
-from understudy.metrics.measure import measure_performer, measure_transfer
+from understudy.metrics.joints import film_figures, silhouette_overlap
+from understudy.metrics.performer import measure_performer
+from understudy.metrics.transfer import Films, TransferFiles, measure_transfer
 from understudy.model.build import save_generator, start_generator
 from understudy.rendering.driver import fit_driving
+from understudy.semantics.film import find_film_people
 from understudy.semantics.surface import estimate_surface
 from understudy.settings import (
     DatasetSettings,
     DecodeSettings,
+    FilmSettings,
     MetricsSettings,
     ModelSettings,
     RenderingSettings,
@@ -35,7 +39,8 @@ from understudy.video.encode import Film
 from understudy.video.frames import Frames
 
 SIZE, FRAMES, RATE = 96, 40, 24.0
-SETTINGS = MetricsSettings(tolerance_px=6, uncovered_distance=0.08)
+SETTINGS = MetricsSettings(tolerance_px=6, uncovered_distance=0.15)
+FILMS = Films(16, FilmSettings("pyav", "libx264"), pose_settings("truth", smooth_frames=1))
 SYNTHETIC = SyntheticSettings(
     build="woman", look="check", choreography="sway", start_s=0.0, duration_s=FRAMES / RATE, rate_fps=RATE,
     height_px=SIZE, width_px=SIZE, body_share=0.82, shift=0.0, background=3,
@@ -49,6 +54,7 @@ class Performance:
     frames: Path
     windows: Path
     driving: Path
+    weights: Path
 
 
 def ingest(folder: Path) -> Path:
@@ -73,7 +79,11 @@ def performance(tmp_path_factory) -> Performance:
     estimate_flow(frames, flow, flow_settings(quality="medium", strides=(1,), slack_px=0.7))
     index_windows([frames], [pose], [surface], [flow], windows, DatasetSettings(0.2, 4, "both"))
     fit_driving(pose, surface, windows, driving, RenderingSettings("none", "ground", "still", 16), 2)
-    return Performance(frames, windows, driving)
+    weights = folder / "generator.safetensors"
+    with Footage(windows, SIZE, "training") as footage:
+        start = start_generator(list(footage.spread(30)), ModelSettings("neural_texture", 8, 48, 3), 1, footage.chart)
+    save_generator(weights, start, {})
+    return Performance(frames, windows, driving, weights)
 
 
 def film_of(performance: Performance, path: Path, shift_px: int = 0) -> Path:
@@ -84,12 +94,15 @@ def film_of(performance: Performance, path: Path, shift_px: int = 0) -> Path:
     return path
 
 
+def files_of(performance: Performance, video: Path, truth: Path | None, people: Path | None = None) -> TransferFiles:
+    return TransferFiles(video, performance.driving, performance.windows, performance.weights, truth, people)
+
+
 def transfer_record(performance: Performance, folder: Path, truth: bool = True, **film) -> dict:
     video = film_of(performance, folder / "video.mp4", **film)
     metrics = folder / "metrics.json"
-    measure_transfer(
-        video, performance.driving, performance.windows, performance.frames if truth else None, metrics, SETTINGS
-    )
+    files = files_of(performance, video, performance.frames if truth else None)
+    measure_transfer(files, metrics, SETTINGS, FILMS)
     return json.loads(metrics.read_text())
 
 
@@ -108,6 +121,13 @@ def test_the_true_film_is_right_and_beats_the_frame_before(performance, tmp_path
     assert joints["pck_5_percent_share"] == 1
     assert record["coverage"]["nearest_pose_median_percent"] < 1  # most of the clip was trained on
     assert record["valid_share"] == 1
+    alone, drawn = figures["without_history"], record["per_frame"]["transfer"]
+    assert alone["frames"] == FRAMES and 15 < alone["psnr_person_db"] < figures["transfer"]["psnr_person_db"]
+    assert drawn["frame"] == list(range(FRAMES)) and len(drawn["distance"]) == FRAMES
+    worst = record["worst_frames"]
+    assert worst[0]["value"] == pytest.approx(min(drawn["shift_tolerant_psnr_person_db"]), abs=0.01)
+    assert drawn["shift_tolerant_psnr_person_db"][worst[0]["frame"]] == pytest.approx(worst[0]["value"], abs=0.01)
+    assert record["relation"]["frames"] == FRAMES
     assert any("decoded as written" in sentence for sentence in record["protocol"])
 
 
@@ -119,7 +139,7 @@ def test_a_shift_costs_psnr_but_little_tolerant_psnr(performance, tmp_path):
 
 def test_without_truth_only_figures_that_need_none(performance, tmp_path):
     record = transfer_record(performance, tmp_path, truth=False)
-    assert not {"figures", "joints"} & set(record)
+    assert not {"figures", "joints", "worst_frames", "pose"} & set(record) and record["relation"] is None
     steadiness = record["steadiness"]
     assert steadiness["film"]["person_change_percent"] == pytest.approx(
         steadiness["performer_footage"]["person_change_percent"], rel=0.5
@@ -140,7 +160,7 @@ def test_a_true_transfer_of_another_length_or_view_is_refused(performance, tmp_p
         else:
             file.attrs["crop"] = "[16, 16, 64, 64]"
     with pytest.raises(FootageError, match=message):
-        measure_transfer(video, performance.driving, performance.windows, other, metrics, SETTINGS)
+        measure_transfer(files_of(performance, video, other), metrics, SETTINGS, FILMS)
     assert not metrics.exists()
 
 
@@ -160,13 +180,9 @@ def test_frames_without_a_driver_do_not_count_as_joints(performance, tmp_path):
 
 
 def test_a_performer_is_measured_beside_its_start_and_the_yardsticks(performance, tmp_path, caplog):
-    weights, metrics = tmp_path / "generator.safetensors", tmp_path / "metrics.json"
-    with Footage(performance.windows, SIZE, "training") as footage:
-        frames = [frame for run in footage.runs for frame in footage.play(run)]
-    settings = ModelSettings("neural_texture", 8, 48, 3)
-    save_generator(weights, start_generator(frames, settings, seed=1), {})
+    metrics = tmp_path / "metrics.json"
     with caplog.at_level(logging.INFO, "understudy.metrics"):
-        measure_performer(weights, performance.windows, metrics, SETTINGS, threads=1)
+        measure_performer(performance.weights, performance.windows, metrics, SETTINGS, threads=1)
     record = json.loads(metrics.read_text())
     figures = record["figures"]
     for maps in ("body_maps", "clipped_maps"):
@@ -175,4 +191,38 @@ def test_a_performer_is_measured_beside_its_start_and_the_yardsticks(performance
         assert generator["psnr_person_db"] == pytest.approx(start["psnr_person_db"], abs=0.05)  # it is the start
         assert start["psnr_person_db"] > figures["yardsticks"]["nearest_training_frame"]["psnr_person_db"] + 2
     assert figures["yardsticks"]["previous_frame"]["frames"] == 7
+    alone = figures["yardsticks"]["without_history"]
+    assert alone["frames"] == 8 and alone["psnr_person_db"] > 15
+    assert record["split"]["held_out"] == 0.2 and record["split"]["gap_frames"] == 4
+    held_out = {"clip": 0, "first": 32, "last": 39, "split": "held_out"}
+    assert record["split"]["runs"] == [{"clip": 0, "first": 0, "last": 27, "split": "training"}, held_out]
+    assert record["coverage"]["frame"] == list(range(32, 40)) and len(record["coverage"]["distance"]) == 8
+    assert record["worst_frames"][0]["clip"] == 0 and record["worst_frames"][0]["frame"] in range(32, 40)
+    assert record["relation"]["of"] == "held-out frames" and -1 <= record["relation"]["rank_correlation"] <= 1
     assert "| body_maps, generator | 8 |" in caplog.text
+
+
+def test_a_film_is_looked_at_again(performance, tmp_path):
+    """The estimator is the truth beside the clip; of a film that shows nobody every joint is missing."""
+    video = film_of(performance, performance.frames.with_name("film.mp4"))
+    people, metrics = tmp_path / "people.h5", tmp_path / "metrics.json"
+    find_film_people(video, people, pose_settings("truth"))
+    measure_transfer(files_of(performance, video, performance.frames, people), metrics, SETTINGS, FILMS)
+    pose = json.loads(metrics.read_text())["pose"]
+    for against, overlap in (("to_maps", 0.85), ("to_truth", 0.99)):
+        assert pose[against]["joint_error_p95_percent"] < 0.01 and pose[against]["pck_5_percent_share"] == 1
+        assert pose[against]["silhouette_iou"] > overlap
+    with open_file(people, "people") as file, create(tmp_path / "nobody.h5", "people", "test") as writer:
+        for name, data in file.items():
+            writer.extend(**{name: np.zeros(FRAMES, np.int32) if name == "count" else data[:0]})
+        writer.attributes({"exact": True, "backend": "test"})
+    found = film_figures(video, tmp_path / "nobody.h5", performance.driving, None, FILMS.pose)
+    assert found["to_maps"]["missing_joints_share"] == 1 and found["to_maps"]["pck_5_percent_share"] == 0
+
+
+def test_silhouettes_overlap_by_their_share():
+    mask = np.zeros((4, 4), bool)
+    mask[:, :2] = True
+    assert silhouette_overlap(mask, mask) == 1 and silhouette_overlap(mask, ~mask) == 0
+    assert silhouette_overlap(mask, np.roll(mask, 1, axis=1)) == pytest.approx(1 / 3)
+    assert np.isnan(silhouette_overlap(mask & ~mask, mask & ~mask))

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from understudy.devices import own_gpus
 from understudy.job import job_log
-from understudy.metrics.measure import measure_performer
+from understudy.metrics.performer import measure_performer
 from understudy.settings import MetricsSettings, from_params
 
 if TYPE_CHECKING:

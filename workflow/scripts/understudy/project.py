@@ -21,6 +21,7 @@ from understudy.settings import VERSIONS
 _OUTSIDE_THE_DIGEST = ("gpus", "compile", "save_seconds", "preview_frames", "perceptual", "stages")
 POSE_BACKENDS = "understudy.semantics.pose_backends"
 SURFACE_BACKENDS = "understudy.semantics.surface_backends"
+_WRITTEN_POSES = ("openpose_json", "truth")  # read poses of a clip that somebody else wrote
 _POSE_NETWORKS = ("openpose", "openpose_caffe", "rtmw")
 THREADS_PER_GPU, MEMORY_PER_GPU_MB = 8, 16000  # of a training, on the CPU's side
 
@@ -106,6 +107,22 @@ class Project:
     def pose_state(self, clip: str) -> dict[str, str]:
         """Return what stands for the content of `pose_files`: another content is another pose."""
         return {path: input_state(path) for path in self.pose_files(clip)}
+
+    def looks_at_films(self) -> bool:
+        """Whether the pose backend looks at pictures, and not at files that were made for a clip."""
+        return self.settings["pose"]["backend"] not in _WRITTEN_POSES
+
+    def film_pose(self) -> dict[str, Any]:
+        """Return the pose section for a finished film, in which there is one person."""
+        return in_use(self.section("pose")) | {"people": 1}
+
+    def film_pose_files(self) -> list[str]:
+        """Return the files the pose backend reads besides a film."""
+        return [str(path) for path in self._named_files("pose", "")] if self.looks_at_films() else []
+
+    def film_pose_state(self) -> dict[str, str]:
+        """Return what stands for the content of `film_pose_files`."""
+        return {path: input_state(path) for path in self.film_pose_files()}
 
     def pose_gpus(self) -> int:
         """Return the GPUs a pose job takes."""

@@ -61,6 +61,8 @@ class Windows:
         shape: the performer's body as the surface estimator fitted it; None where it fits none.
         surface: the setting `dataset.surface` they were made with.
         chart: name of the atlas that U and V of the surfaces belong to.
+        held_out: share of each clip, at its end, that is held out.
+        gap_frames: between what trains and what is held out.
     """
 
     clips: tuple[ClipFiles, ...]
@@ -71,6 +73,8 @@ class Windows:
     shape: Mapping[str, Any] | None
     surface: str
     chart: str
+    held_out: float
+    gap_frames: int
 
 
 def index_windows(
@@ -160,7 +164,8 @@ def read_windows(path: Path) -> Windows:
         if shape is not None:
             BodyShape.from_values(shape)
     with _told(path, "settings"):
-        surface = DatasetSettings(**facts["settings"]).surface
+        made = DatasetSettings(**facts["settings"])
+        surface = made.surface
         if surface not in ("body", "clipped", "both"):
             raise ValueError(f"surface is {surface!r}")
     runs = tuple(Run(*row) for row in zip(*columns, strict=True))
@@ -174,7 +179,9 @@ def read_windows(path: Path) -> Windows:
                 "it and run again."
             )
     height, width = facts["height"], facts["width"]
-    return Windows(clips, runs, height, width, body, shape, surface, facts.get("chart", ""))
+    return Windows(
+        clips, runs, height, width, body, shape, surface, facts.get("chart", ""), made.held_out, made.gap_frames
+    )
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 import json
 import logging
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -10,10 +11,14 @@ from understudy.job import atomic_path
 
 logger = logging.getLogger(__name__)
 
+_NUMBER = r"(?:-?\d[\d.eE+-]*|null)"
+_NUMBERS = re.compile(rf"\[\s+{_NUMBER}(?:,\s+{_NUMBER})*\s+\]")
+
 
 def write_record(path: Path, record: Mapping[str, Any]) -> None:
-    """Write a record as JSON, keys sorted; the file appears whole or not at all."""
+    """Write a record as JSON, keys sorted, a list of numbers on one line; the file appears whole or not at all."""
     text = json.dumps(record, indent=2, sort_keys=True, allow_nan=False, ensure_ascii=False)
+    text = _NUMBERS.sub(lambda found: " ".join(found[0].split()), text)
     with atomic_path(path) as beside:
         beside.write_text(text + "\n", encoding="utf-8")
 

@@ -1,7 +1,6 @@
 """Two yardsticks for every figure: the nearest training frame by pose, and the previous true frame repeated."""
 
 from collections.abc import Iterable
-from typing import Any
 
 import numpy as np
 
@@ -14,7 +13,7 @@ from understudy.settings import MetricsSettings
 
 def held_out_yardsticks(
     footage: Footage, training: TrainingFrames, settings: MetricsSettings, every: int
-) -> dict[str, dict[str, Any]]:
+) -> dict[str, Series]:
     """Measure the nearest training frame and the previous frame on the held-out frames."""
     poses = [training.pose_rows(run.clip, run.first, run.length) for run in footage.runs]
     if not poses:
@@ -25,8 +24,8 @@ def held_out_yardsticks(
 
 def yardstick_series(
     frames: Iterable[TrueFrame], nearest: np.ndarray, training: TrainingFrames, settings: MetricsSettings, every: int
-) -> dict[str, dict[str, Any]]:
-    """Figures of both yardsticks; `nearest` (T,) numbers training frames, -1 where there is none."""
+) -> dict[str, Series]:
+    """Gather the figures of both yardsticks; `nearest` (T,) numbers training frames, -1 where there is none."""
     by_pose, repeated = Series(settings.tolerance_px, every), Series(settings.tolerance_px, every)
     before: TrueFrame | None = None
     for true, number in zip(frames, nearest.tolist(), strict=True):
@@ -35,4 +34,4 @@ def yardstick_series(
         if before is not None and before.number == true.number - 1:
             repeated.add(before.picture, true)
         before = true
-    return {"nearest_training_frame": by_pose.figures(), "previous_frame": repeated.figures()}
+    return {"nearest_training_frame": by_pose, "previous_frame": repeated}

@@ -24,6 +24,16 @@ def roll_out(generator: Generator, maps: Iterable[SemanticMap]) -> Iterator[np.n
         yield to_bytes(drawn.final[0])
 
 
+def draw_alone(generator: Generator, maps: Iterable[SemanticMap]) -> Iterator[np.ndarray]:
+    """Draw every frame as if it were the first, without maps or pictures before it: what history is worth.
+
+    Yields:
+        (3, H, W) uint8 RGB.
+    """
+    for semantic in maps:
+        yield from roll_out(generator, [semantic])
+
+
 def compose_all(generator: Generator, maps: Iterable[SemanticMap]) -> Iterator[Composition]:
     """Draw every frame and keep what it is composed of; B may be more than one.
 

@@ -81,7 +81,9 @@ def open_people(path: Path) -> Iterator[People]:
         yield People(Path(path), file, frame, track, len(count), exact, backend, most)
 
 
-def find_people(frames: Path, people: Path, settings: PoseSettings, segments: Sequence[str] = ()) -> None:
+def find_people(
+    frames: Path, people: Path, settings: PoseSettings, segments: Sequence[str] = (), needed: bool = True
+) -> None:
     """Estimate the poses of everyone in every frame of a clip, join them to tracks and write people.h5.
 
     Args:
@@ -90,6 +92,7 @@ def find_people(frames: Path, people: Path, settings: PoseSettings, segments: Se
         settings: which backend, and how many people it looks for.
         segments: people.h5 of each of the clip's segments, where it is split; they are joined, and who is who is found
             out over the whole clip.
+        needed: that nobody is found anywhere is an error.
 
     Raises:
         FootageError: nobody is found in any frame.
@@ -97,7 +100,7 @@ def find_people(frames: Path, people: Path, settings: PoseSettings, segments: Se
     """
     with Frames(frames) as clip:
         if not segments:
-            _write_people(clip, WHOLE, people, settings)
+            _write_people(clip, WHOLE, people, settings, needed)
             return
         with (
             open_segments(segments, "people", "count", len(clip)) as files,
@@ -120,7 +123,7 @@ def find_people_segment(frames: Path, people: Path, segment: Segment, settings: 
         _write_people(clip, segment, people, settings)
 
 
-def _write_people(clip: Frames, segment: Segment, people: Path, settings: PoseSettings) -> None:
+def _write_people(clip: Frames, segment: Segment, people: Path, settings: PoseSettings, needed: bool = True) -> None:
     """Write people.h5 of a segment, which may be the whole clip."""
     backend: PoseBackend = load_backend(BACKENDS, settings.backend)(settings)
     producer = f"semantics {VERSIONS['semantics']}, {backend.name} {backend.version}"
@@ -130,7 +133,8 @@ def _write_people(clip: Frames, segment: Segment, people: Path, settings: PoseSe
         boxes = person_boxes(rows["body"], rows["face"], rows["hands"])
         kept = {name: values for name, values in rows.items() if backend.has_depth or not name.endswith("_z")}
         writer.extend(**kept, look=looks, person_box=boxes, count=count.astype(np.int32))
-        track = _tracks(writer, clip) if segment == WHOLE else np.zeros(len(looks), np.int32)
+        whole = segment == WHOLE and (needed or count.any())
+        track = _tracks(writer, clip) if whole else np.zeros(len(looks), np.int32)
         writer.extend(track=track)
         writer.attributes({"exact": backend.exact, "backend": f"{backend.name} {backend.version}"})
     seconds = time.monotonic() - started
