@@ -427,6 +427,26 @@ def film_pose():
     return project.film_pose()
 
 
+def film_people_pose():
+    """Return what of it decides who is found in a film."""
+    return project.film_people_pose()
+
+
+def metrics_section():
+    """Return the metrics section, the sum of each file of networks put in."""
+    return project.metrics_section()
+
+
+def coverage_metrics():
+    """Return the metrics section as coverage needs it."""
+    return project.coverage_metrics()
+
+
+def metrics_files(wildcards):
+    """Return the files of networks that figures need; their sums, not their dates, stand for them."""
+    return [ancient(path) for path in project.metrics_files()]
+
+
 def film_pose_files(wildcards):
     return [ancient(path) for path in project.film_pose_files()]
 

@@ -22,7 +22,7 @@ rule measure_coverage:
         mem_mb=growing(4000),
         runtime=growing(120),
     params:
-        settings=section("metrics"),
+        settings=coverage_metrics(),
         version=version("metrics"),
     script:
         "../workflow/scripts/measure_coverage.py"
@@ -33,6 +33,7 @@ rule measure_performer:
     input:
         weights=final_weights,
         windows="results/performers/{performer}/windows.h5",
+        networks=metrics_files,
     output:
         metrics=shown(
             "results/performers/{performer}/metrics.json",
@@ -52,7 +53,7 @@ rule measure_performer:
         mem_mb=growing(8000),
         runtime=growing(120),
     params:
-        settings=section("metrics"),
+        settings=metrics_section(),
         version=version("metrics"),
     script:
         "../workflow/scripts/measure_performer.py"
@@ -77,7 +78,7 @@ rule find_film_people:
         mem_mb=growing(pose_memory_mb),
         runtime=growing(240),
     params:
-        settings=film_pose(),
+        settings=film_people_pose(),
         files=film_pose_state,
         version=version("semantics"),
     script:
@@ -93,6 +94,7 @@ rule measure_transfer:
         weights=final_weights,
         truth=transfer_truth,
         people=film_people,
+        networks=metrics_files,
     output:
         metrics=shown(
             "results/transfers/{performer}/{driving}/metrics.json",
@@ -112,7 +114,7 @@ rule measure_transfer:
         mem_mb=growing(8000),
         runtime=growing(120),
     params:
-        settings=section("metrics"),
+        settings=metrics_section(),
         crf=rendering_crf(),
         film=section("film"),
         pose=film_pose(),

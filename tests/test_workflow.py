@@ -320,7 +320,7 @@ def test_another_reader_decodes_anew_and_another_writer_only_writes(project, cha
     assert {"find_people", "estimate_pose", "estimate_surface", "estimate_flow", "train_stage"} <= set(jobs)
     assert "synthesize_clip" not in jobs
     jobs = planned(project, config=changed_config(lambda settings: settings.update(film={"backend": "ffmpeg"})))
-    assert set(jobs) == {"render_transfer", "find_film_people", "measure_transfer", "all"}
+    assert set(jobs) == {"render_transfer", "find_film_people", "measure_transfer", "build_report", "all"}
     idle = changed_config(lambda settings: settings["decode"].update(ffmpeg={"hardware": "cuda"}))
     assert "Nothing to be done" in snakemake(project, "--dry-run", config=idle), "the default reader does not read it"
 

@@ -116,6 +116,10 @@ class Project:
         """Return the pose section for a finished film, in which there is one person."""
         return in_use(self.section("pose")) | {"people": 1}
 
+    def film_people_pose(self) -> dict[str, Any]:
+        """Return what of it decides who is found in a film: smoothing anew never looks anew."""
+        return self.film_pose() | {"smooth_frames": 1, "gap_frames": 0}
+
     def film_pose_files(self) -> list[str]:
         """Return the files the pose backend reads besides a film."""
         return [str(path) for path in self._named_files("pose", "")] if self.looks_at_films() else []
@@ -383,6 +387,49 @@ class Project:
             return judges["levels"]
         heights = [row["height_px"] for row in self.stages()]
         return FIRST_LEVELS + max(0, (heights[self._stage_place(stage)] // heights[0]).bit_length() - 1)
+
+    def coverage_metrics(self) -> dict[str, Any]:
+        """Return the metrics section as coverage needs it: no networks."""
+        return self._metrics_with({})
+
+    def metrics_section(self) -> dict[str, Any]:
+        """Return the metrics section, the sum of each file of networks put in: other content measures anew."""
+        return self._metrics_with({path: input_state(path) for path in self.metrics_files()})
+
+    def metrics_files(self) -> list[str]:
+        """Return the files of networks that figures need.
+
+        Raises:
+            SettingsError: one does not exist, or LPIPS has one of its two files.
+        """
+        networks = self.settings["metrics"]["networks"]
+        if bool(networks["lpips"]["trunk"]) != bool(networks["lpips"]["heads"]):
+            raise SettingsError(
+                "metrics.networks.lpips names one file, but needs two, trunk and heads; write the other, or neither."
+            )
+        places = {
+            f"metrics.networks.{name}.{key}": one[key]
+            for name, one in networks.items()
+            for key in ("trunk", "heads", "weights")
+            if one.get(key)
+        }
+        for place, path in places.items():
+            if not Path(path).is_file():
+                raise SettingsError(
+                    f"{place} names a file that does not exist: {path} (relative paths start at the working folder). "
+                    "Correct it, or leave it empty to do without the figure."
+                )
+        return list(places.values())
+
+    def _metrics_with(self, sums: dict[str, str]) -> dict[str, Any]:
+        """Return the metrics section with the networks that have a sum; the others are left empty."""
+        metrics = self.section("metrics")
+        for one in metrics["networks"].values():
+            for file, sha in (("trunk", "trunk_sha256"), ("heads", "heads_sha256"), ("weights", "sha256")):
+                if file in one:
+                    one[sha] = (one[sha] or sums[one[file]]) if one[file] in sums else ""
+                    one[file] = one[file] if one[file] in sums else ""
+        return metrics
 
     def perceptual_weights(self) -> str | None:
         """Return the path of the perceptual loss's weights; None while the loss has no weight."""

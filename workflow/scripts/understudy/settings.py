@@ -281,9 +281,31 @@ class ReportSettings:
 
 
 @dataclass(frozen=True)
+class LpipsSettings:
+    trunk: str
+    trunk_sha256: str
+    heads: str
+    heads_sha256: str
+
+
+@dataclass(frozen=True)
+class NetworkSettings:
+    weights: str
+    sha256: str
+
+
+@dataclass(frozen=True)
+class NetworksSettings:
+    lpips: LpipsSettings = LpipsSettings("", "", "", "")
+    fid: NetworkSettings = NetworkSettings("", "")
+    fvd: NetworkSettings = NetworkSettings("", "")
+
+
+@dataclass(frozen=True)
 class MetricsSettings:
     tolerance_px: int
     uncovered_distance: float
+    networks: NetworksSettings = NetworksSettings()
 
 
 def from_params(kind: type[T], values: Mapping[str, Any]) -> T:

@@ -53,6 +53,7 @@ def load_project(config: Mapping[str, Any], root: Path) -> Project:
     _check_surface(project)
     _check_warm_starts(project)
     _check_perceptual(project)
+    project.metrics_files()
     _check_videos(project)
     _check_keypoints(project)
     _check_files(project)

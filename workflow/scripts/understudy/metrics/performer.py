@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from understudy.dataset.batch import SemanticMap
 from understudy.dataset.reader import Footage
 from understudy.dataset.windows import SPLITS, Windows
 from understudy.metrics.distance import Distance, Footprint, relation
+from understudy.metrics.perception import Networks
 from understudy.metrics.protocol import PERFORMER_PROTOCOL, protocol
 from understudy.metrics.record import log_table, write_record
 from understudy.metrics.reference import held_out_frames
@@ -51,7 +53,8 @@ def measure_performer(weights: Path, windows: Path, metrics: Path, settings: Met
         TrainingFrames(windows) as training,
     ):
         every = max(1, -(-len(footage) // MOST_FRAMES))
-        series = _all_series(generator, _start(windows, generator), footage, training, settings, every)
+        new_series = partial(Series, settings.tolerance_px, every, Networks.of(settings.networks))
+        series = _all_series(generator, _start(windows, generator), footage, training, new_series)
         main = series[f"{footage.surfaces[0]}_maps"]["generator"]
         far = _held_out_distances(footage, training)
         distance = np.array([far[row["clip"], row["frame"]] for row in main.rows])
@@ -97,19 +100,17 @@ def _all_series(
     start: Generator,
     footage: Footage,
     training: TrainingFrames,
-    settings: MetricsSettings,
-    every: int,
+    new_series: Callable[[], Series],
 ) -> dict[str, dict[str, Series]]:
     """Gather the figures of generator and start on every kind of map, and those of the yardsticks."""
     series: dict[str, dict[str, Series]] = {}
     for surface in footage.surfaces:
         series[f"{surface}_maps"] = {
-            name: _drawn_series(artist, roll_out, footage, surface, Series(settings.tolerance_px, every))
+            name: _drawn_series(artist, roll_out, footage, surface, new_series())
             for name, artist in (("generator", generator), ("start", start))
         }
-    alone = Series(settings.tolerance_px, every)
-    series["yardsticks"] = held_out_yardsticks(footage, training, settings, every)
-    series["yardsticks"]["without_history"] = _drawn_series(generator, draw_alone, footage, footage.surfaces[0], alone)
+    alone = _drawn_series(generator, draw_alone, footage, footage.surfaces[0], new_series())
+    series["yardsticks"] = held_out_yardsticks(footage, training, new_series) | {"without_history": alone}
     return series
 
 

@@ -1,5 +1,6 @@
 """What figures mean, in sentences that stand in metrics.json beside them."""
 
+from understudy.metrics.perception import networks_protocol
 from understudy.settings import MetricsSettings
 
 FIGURES_PROTOCOL = (
@@ -50,4 +51,5 @@ TRANSFER_PROTOCOL = (
 def protocol(*sentences: tuple[str, ...], settings: MetricsSettings, most_drawn: int) -> list[str]:
     """Return sentences with the settings put in, those of all figures last."""
     lines = [line for part in (*sentences, FIGURES_PROTOCOL) for line in part]
-    return [line.format(tolerance=settings.tolerance_px, most_drawn=most_drawn) for line in lines]
+    said = [line.format(tolerance=settings.tolerance_px, most_drawn=most_drawn) for line in lines]
+    return said + networks_protocol(settings.networks)

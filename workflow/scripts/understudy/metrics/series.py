@@ -9,6 +9,7 @@ import numpy as np
 from understudy.flow.agreement import sample
 from understudy.metrics.image import decibels, laplacian_energy, mean, psnr, shift_tolerant_error
 from understudy.metrics.motion import drift, flicker, quarters, warp_error
+from understudy.metrics.perception import Networks, Perception
 from understudy.metrics.similarity import Similarity
 
 GREY = np.uint8(128)
@@ -60,22 +61,30 @@ class Series:
     Args:
         tolerance_px: of the shift-tolerant PSNR, pixels at 128 px height.
         every: measure one frame of so many; all must be added, because each is the next one's past.
+        networks: those there are weights for.
     """
 
     tolerance_px: float
     every: int = 1
+    networks: Networks = field(default_factory=Networks)
     rows: list[dict[str, Any]] = field(default_factory=list)  # of each measured frame, by figure, not rounded
     _before: tuple[np.ndarray, TrueFrame] | None = None
+    _perception: Perception = field(init=False)
     _moved: _Moved | None = None  # the frame before the last one, where the last one shows it
+
+    def __post_init__(self) -> None:
+        self._perception = Perception(self.networks)
 
     def add(self, picture: np.ndarray, true: TrueFrame) -> None:
         """Add the next picture (H, W, 3) uint8 and its truth."""
         picture, true, left_out = _counted_only(picture, true)
+        self._perception.add(picture, true.picture, true.number)
         last = self._last(true)
         if true.number % self.every == 0 and true.person.any():
             place = {"frame": true.number if true.frame is None else true.frame}
             place |= {} if true.clip is None else {"clip": true.clip}
-            self.rows.append(place | self._measure(picture, true, last) | left_out)
+            seen = self._perception.distance(picture, true.picture)
+            self.rows.append(place | self._measure(picture, true, last) | seen | left_out)
         self._before, self._moved = (picture, true), last
 
     def figures(self) -> dict[str, Any]:
@@ -92,7 +101,9 @@ class Series:
         figures["quarters_person_db"] = [round(value, 2) for value in quarters(person)]
         for region in REGIONS:
             figures |= self._region_figures(region)
-        return figures | self._ignored_figures()
+        if self.networks.lpips is not None:
+            figures["lpips"] = _rounded(_mean(self._column("lpips")), 4)
+        return figures | self._perception.figures() | self._ignored_figures()
 
     def per_frame(self) -> dict[str, list[Any]]:
         """Return a list for each figure, a value for each measured frame, rounded; None where a frame has none."""

@@ -5,6 +5,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from understudy.metrics.distance import Footprint, relation
 from understudy.metrics.joints import film_figures, joint_figures, true_joints
 from understudy.metrics.motion import body_height
 from understudy.metrics.nearest import Nearest
+from understudy.metrics.perception import Networks
 from understudy.metrics.performer import MOST_DRAWN, MOST_FRAMES, coverage_figures
 from understudy.metrics.protocol import TRANSFER_PROTOCOL, protocol
 from understudy.metrics.record import log_table, write_record
@@ -143,7 +145,8 @@ def _transfer_series(
     """Measure the film and the yardsticks against the true transfer, in one pass."""
     (film, alone), (clip, exact) = films, truth
     every = max(1, -(-len(clip) // MOST_FRAMES))
-    series = {name: Series(settings.tolerance_px, every) for name in ("transfer", "without_history")}
+    new_series = partial(Series, settings.tolerance_px, every, Networks.of(settings.networks))
+    series = {name: new_series() for name in ("transfer", "without_history")}
 
     def gathered() -> Iterator[TrueFrame]:
         others = iter(alone)  # shorter where a film is long
@@ -153,7 +156,7 @@ def _transfer_series(
                 series["without_history"].add(other.picture(), true)
             yield true
 
-    return series | yardstick_series(gathered(), nearest, training, settings, every)
+    return series | yardstick_series(gathered(), nearest, training, new_series)
 
 
 def _against_truth(series: dict[str, Series], distance: np.ndarray) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """Two yardsticks for every figure: the nearest training frame by pose, and the previous true frame repeated."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 import numpy as np
 
@@ -8,25 +8,24 @@ from understudy.dataset.reader import Footage
 from understudy.metrics.reference import held_out_frames
 from understudy.metrics.series import Series, TrueFrame
 from understudy.metrics.training_frames import TrainingFrames
-from understudy.settings import MetricsSettings
 
 
 def held_out_yardsticks(
-    footage: Footage, training: TrainingFrames, settings: MetricsSettings, every: int
+    footage: Footage, training: TrainingFrames, new_series: Callable[[], Series]
 ) -> dict[str, Series]:
     """Measure the nearest training frame and the previous frame on the held-out frames."""
     poses = [training.pose_rows(run.clip, run.first, run.length) for run in footage.runs]
     if not poses:
         return {}
     nearest = training.nearest(np.concatenate(poses), training.height_px)
-    return yardstick_series(held_out_frames(footage), nearest.index, training, settings, every)
+    return yardstick_series(held_out_frames(footage), nearest.index, training, new_series)
 
 
 def yardstick_series(
-    frames: Iterable[TrueFrame], nearest: np.ndarray, training: TrainingFrames, settings: MetricsSettings, every: int
+    frames: Iterable[TrueFrame], nearest: np.ndarray, training: TrainingFrames, new_series: Callable[[], Series]
 ) -> dict[str, Series]:
     """Gather the figures of both yardsticks; `nearest` (T,) numbers training frames, -1 where there is none."""
-    by_pose, repeated = Series(settings.tolerance_px, every), Series(settings.tolerance_px, every)
+    by_pose, repeated = new_series(), new_series()
     before: TrueFrame | None = None
     for true, number in zip(frames, nearest.tolist(), strict=True):
         if number >= 0:
