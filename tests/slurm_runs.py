@@ -17,8 +17,8 @@ import yaml
 import slurm_cluster
 from test_workflow import ROOT, copy_project
 
-ALONE = ("index_windows", "fit_driving", "measure_coverage", "find_film_people", "measure_performer")
-ON_GPUS = ("training_train_stage", "film_measure_transfer_render_transfer", "measure_performer")
+ALONE = ("index_windows", "fit_driving", "measure_coverage", "measure_performer")
+ON_GPUS = ("training_train_stage", "film_find_film_people_measure_transfer_render_transfer", "measure_performer")
 # One job for all that is done to a clip, to a model, to a film: each job costs ten seconds and two more processes.
 OF_A_CLIP = ("synthesize_clip", "locate_person", "decode_clip", "find_people", "estimate_pose", "estimate_surface",
              "estimate_flow", "estimate_camera")  # fmt: skip
@@ -26,6 +26,7 @@ GROUPS = (
     *(f"{rule}=clip" for rule in OF_A_CLIP),
     "train_stage=training",
     "render_transfer=film",
+    "find_film_people=film",
     "measure_transfer=film",
 )
 # No conda in the tests: rules run in this environment. Finished jobs are asked after sooner than on a shared cluster.

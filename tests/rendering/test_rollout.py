@@ -7,7 +7,7 @@ from torch import nn
 
 from understudy.dataset.batch import SemanticMap
 from understudy.model.contract import Composition, Generator
-from understudy.rendering.rollout import roll_out, to_bytes
+from understudy.rendering.rollout import draw_alone, roll_out, to_bytes
 
 
 def semantic_map(number: int, size: int = 8) -> SemanticMap:
@@ -53,6 +53,15 @@ def test_maps_and_own_pictures_are_handed_on_in_order():
     assert list(valid) == [[0, 0], [0, 1], [1, 1], [1, 1]]
     assert len(pictures) == 4  # the first frame too
     assert [int(picture[0, 0, 0]) for picture in pictures] == [129, 130, 131, 133]
+
+
+def test_alone_every_frame_is_the_first():
+    generator = Counter()
+    pictures = list(draw_alone(generator, map(semantic_map, range(1, 4))))
+    maps, past, valid = zip(*generator.seen)
+    assert list(maps) == [[1, 1, 1], [2, 2, 2], [3, 3, 3]]
+    assert list(past) == list(valid) == [[0, 0]] * 3
+    assert [int(picture[0, 0, 0]) for picture in pictures] == [129, 130, 131]
 
 
 def test_pictures_are_bytes_and_clamped():

@@ -17,7 +17,7 @@ VERSIONS = {
     "model": 2,
     "training": 1,
     "rendering": 1,
-    "metrics": 1,
+    "metrics": 2,
     "report": 1,
 }
 
