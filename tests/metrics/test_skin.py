@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from understudy.metrics.skin import Skin
+from understudy.metrics.skin import PART_NAMES, Skin
 
 
 def surface(part: int, u: int = 0) -> tuple[np.ndarray, np.ndarray]:
@@ -40,3 +40,21 @@ def test_a_frame_is_the_mean_of_its_samples():
     parts[:4] = 5
     parts[:4, 4:] = 0
     assert skin.seldom(parts, uv) == pytest.approx(0.5)
+
+
+def test_what_was_hardly_shown_is_named():
+    skin = Skin()
+    for _ in range(9):
+        skin.add(*surface(2))
+    parts, uv = surface(2)
+    parts[0], parts[1] = 1, 19
+    parts[0, 4:] = parts[1, 2:] = 0
+    assert skin.rare_parts(parts, uv) == ["the back", "the inside of the left forearm"]
+    assert skin.rare_parts(*surface(2)) == skin.rare_parts(*surface(0)) == Skin().rare_parts(*surface(7)) == []
+
+
+def test_every_part_has_a_name():
+    assert sorted(PART_NAMES) == list(range(1, 25)) and len(set(PART_NAMES.values())) == 24
+    named = {9: "the front of the right upper leg", 12: "the back of the left lower leg"}
+    named |= {17: "the outside of the left upper arm", 20: "the inside of the right forearm"}
+    assert {part: PART_NAMES[part] for part in named} == named

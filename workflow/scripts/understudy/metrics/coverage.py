@@ -1,6 +1,7 @@
 """Coverage before training: how far each driving frame lies from anything in the performer's footage."""
 
 import logging
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from understudy.metrics.coverage_sheet import draw_sheet
 from understudy.metrics.distance import Distance, Footprint
 from understudy.metrics.record import write_record
 from understudy.metrics.shot_list import Moment, shot_list, uncovered_moments
+from understudy.metrics.skin import driving_rare_parts
 from understudy.metrics.training_frames import TrainingFrames
 from understudy.settings import MetricsSettings
 
@@ -28,9 +30,11 @@ def measure_coverage(driving: Path, windows: Path, coverage: Path, sheet: Path, 
         settings: the distance from which on a frame counts as uncovered.
     """
     with TrainingFrames(windows) as training:
-        postures, found = Footprint(training).driving(driving)
+        footprint = Footprint(training)
+        postures, found = footprint.driving(driving)
+        rare_parts = partial(driving_rare_parts, driving, skin=footprint.skin)
         threshold = settings.uncovered_distance
-        moments = uncovered_moments(found.distance, found.index, postures, training.postures, threshold)
+        moments = uncovered_moments(found.distance, found.index, postures, training.postures, threshold, rare_parts)
         record = _record(found, moments, training, settings)
         draw_sheet(sheet, driving, found, moments, training, threshold)
     if set(record) != set(COVERAGE):

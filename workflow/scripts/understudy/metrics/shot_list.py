@@ -1,6 +1,6 @@
 """Words for what the footage lacks: moments of a driving clip that nothing in it is near to, and what to film."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,7 +12,7 @@ from understudy.semantics.joints import BODY
 BRIDGED_FRAMES = 3  # of a moment that are near again for so short are part of it
 LEAST_FRAMES = 2  # a single frame is more often the estimator's mistake than a posture
 MOST_LIMBS = 2  # named in one moment
-LIMB_APART = 0.6  # of the threshold: a limb that is farther off than that is named
+LIMB_APART = 0.4  # of the threshold: a limb that is farther off than that is named
 FACING_WORDS = (  # degrees to either side, up to which the words hold
     (25, "facing the camera"),
     (65, "turned half to the {side} of the picture"),
@@ -39,7 +39,12 @@ class Moment:
 
 
 def uncovered_moments(
-    distance: np.ndarray, nearest: np.ndarray, driving: Postures, footage: Postures, threshold: float
+    distance: np.ndarray,
+    nearest: np.ndarray,
+    driving: Postures,
+    footage: Postures,
+    threshold: float,
+    rare_parts: Callable[[int], Sequence[str]] = lambda frame: (),
 ) -> list[Moment]:
     """List the moments that are farther than the threshold from all of the footage.
 
@@ -49,13 +54,17 @@ def uncovered_moments(
         driving: T postures.
         footage: N postures.
         threshold: body heights.
+        rare_parts: names what a frame shows of the body and the footage hardly did.
     """
     moments = []
     for first, last in _runs(np.isfinite(distance) & (distance > threshold)):
         reach = np.where(np.isfinite(distance[first : last + 1]), distance[first : last + 1], -1)
         worst = first + int(reach.argmax())
         near = footage.rows(slice(nearest[worst], nearest[worst] + 1))
-        moments.append(Moment(first, last, worst, describe(driving.rows(slice(worst, worst + 1)), near, threshold)))
+        words = describe(driving.rows(slice(worst, worst + 1)), near, threshold)
+        if hidden := rare_parts(worst):
+            words += f", so that {_joined(hidden)} can be seen"
+        moments.append(Moment(first, last, worst, words))
     return moments
 
 
@@ -115,7 +124,7 @@ def _facing_words(posture: Postures) -> str:
 def _limb_words(joints: np.ndarray, limb: str) -> str:
     side, _, part = limb.partition("_")
     if limb == "head":
-        return "the head held so"
+        return "the head held as there"
     return f"the {side} {part} {_arm(joints, side) if part == 'arm' else _leg(joints, side)}"
 
 
