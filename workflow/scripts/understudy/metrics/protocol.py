@@ -33,6 +33,7 @@ PERFORMER_PROTOCOL = (
     "start: texture and background averaged from the training frames, before the first step of training.",
 )
 TRANSFER_PROTOCOL = (
+    "At most 150 frames of the film are measured and 75 of each yardstick, evenly chosen.",
     "The film is decoded as written, so its H.264 and 4:2:0 colour are part of every figure: true frames filmed "
     "so reach about 35 dB, which costs 0.1 dB at 18 dB and 0.4 dB at 25 dB.",
     "joints: the driving maps' 17 joints against those of the true transfer, percent of the standing body's "

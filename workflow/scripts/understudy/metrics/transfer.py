@@ -40,6 +40,7 @@ from understudy.video.source import SourceVideo
 
 logger = logging.getLogger(__name__)
 
+MOST_YARDSTICK_FRAMES = 75  # of a yardstick are measured; the film's own figures are kept frame by frame
 STEADY_FRAMES = 120  # of the performer's footage that film and footage are compared on
 
 
@@ -144,9 +145,12 @@ def _transfer_series(
 ) -> dict[str, Series]:
     """Measure the film and the yardsticks against the true transfer, in one pass."""
     (film, alone), (clip, exact) = films, truth
-    every = max(1, -(-len(clip) // MOST_FRAMES))
-    new_series = partial(Series, settings.tolerance_px, every, Networks.of(settings.networks))
-    series = {name: new_series() for name in ("transfer", "without_history")}
+    networks = Networks.of(settings.networks)
+    main, yardstick = (
+        partial(Series, settings.tolerance_px, max(1, -(-len(clip) // most)), networks)
+        for most in (MOST_FRAMES, MOST_YARDSTICK_FRAMES)
+    )
+    series = {"transfer": main(), "without_history": yardstick()}
 
     def gathered() -> Iterator[TrueFrame]:
         others = iter(alone)  # shorter where a film is long
@@ -156,7 +160,7 @@ def _transfer_series(
                 series["without_history"].add(other.picture(), true)
             yield true
 
-    return series | yardstick_series(gathered(), nearest, training, new_series)
+    return series | yardstick_series(gathered(), nearest, training, yardstick)
 
 
 def _against_truth(series: dict[str, Series], distance: np.ndarray) -> dict[str, Any]:
