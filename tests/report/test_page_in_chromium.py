@@ -1,5 +1,6 @@
 """The report in a browser: films in step, keys, links, the width of a phone."""
 
+import shutil
 import time
 
 import cv2
@@ -199,3 +200,27 @@ def test_words_stand_out_from_their_ground(browser, dark):
         } return least; })()"""
     )
     assert worst[0] >= 4.5, worst
+
+
+def test_keys_act_on_the_film_touched_last(page, browser, tmp_path_factory):
+    """Of two transfers on one page, the second is made ready when it comes near."""
+    results = make_results(tmp_path_factory.mktemp("two") / "results")
+    shutil.copytree(results / "transfers" / "ada", results / "transfers" / "eve")
+    path = results / "report" / "index.html"
+    plans = [PLAN, PLAN | {"performer": "eve"}]
+    build_report(path, results, plans, {}, ReportSettings("Two", "", 4))
+    try:
+        browser.open(path.as_uri())
+        assert browser.run("[...document.querySelectorAll('nav a')].map(one => one.textContent)") == [
+            "ada performs ben", "eve performs ben",
+        ]  # fmt: skip
+        browser.run("document.querySelector('#eve-ben').scrollIntoView({behavior: 'instant'})")
+        browser.wait("players.length === 2")
+        browser.press(".")
+        assert browser.run("players.map(one => one.frame)") == [1, 0]
+        browser.run("document.querySelector('#eve-ben [data-act=on]').click()")
+        browser.press(".")
+        assert browser.run("players.map(one => one.frame)") == [1, 2]
+    finally:
+        browser.open(page.as_uri())
+        browser.wait(READY)

@@ -9,7 +9,7 @@ from typing import Any
 
 from understudy.report.charts import Chart, draw_curve
 from understudy.report.runs import take
-from understudy.report.tables import Table, figure_table
+from understudy.report.tables import Table, figure_table, figure_tables
 from understudy.report.terms import GROUPS, figure_term
 
 logger = logging.getLogger(__name__)
@@ -47,15 +47,14 @@ def view_learning(record: Mapping[str, Any], said: set[str]) -> list[Table]:
     """Make the tables of a performer's metrics.json: groups of maps, yardsticks beside each."""
     groups = record.get("figures", {})
     yardsticks = groups.get("yardsticks", {})
-    tables = []
+    tables: list[Table] = []
     for name, figures in groups.items():
         if name == "yardsticks" or not isinstance(figures, Mapping):
             continue
         title, note = GROUPS.get(name, (name.replace("_", " "), ""))
-        tables.append(
-            figure_table(f"Held-out frames, {title}", {**figures, **yardsticks}, said, note and f"Pictures {note}.")
-        )
-    return [table for table in tables if table is not None]
+        note = note and f"Pictures {note}."
+        tables += figure_tables(f"Held-out frames, {title}", {**figures, **yardsticks}, said, note)
+    return tables
 
 
 def view_verdict(record: Mapping[str, Any]) -> str:

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from understudy.report.terms import Term, figure_term, row_name
@@ -20,7 +20,7 @@ FIRST = (
     "nearest_training_frame",
     "previous_frame",
 )
-UNREAL = ("previous_frame", "performer_footage")  # yardsticks that no film can be compared with for the first place
+ASIDE = ("previous_frame", "performer_footage", "to_maps", "to_truth")  # they do not compete for the first place
 
 
 @dataclass(frozen=True)
@@ -40,12 +40,13 @@ class Row:
 
 @dataclass(frozen=True)
 class Table:
-    """Figures as rows, what they were measured of as columns."""
+    """Figures as rows, what they were measured of as columns; `folded`: shown on demand."""
 
     title: str
     note: str
     columns: Sequence[Term]
     rows: Sequence[Row]
+    folded: bool = False
 
 
 def figure_table(title: str, figures: Mapping[str, Any], said: set[str], note: str = "") -> Table | None:
@@ -64,9 +65,20 @@ def figure_table(title: str, figures: Mapping[str, Any], said: set[str], note: s
         if term := figure_term(key):
             values = [numbers(figures[name]).get(key) for name in columns]
             kind = term.meaning.partition("; over ")[0]
-            rows.append(Row(term, row_cells(term, values, [name in UNREAL for name in columns]), kind not in said))
+            rows.append(Row(term, row_cells(term, values, [name in ASIDE for name in columns]), kind not in said))
             said.add(kind)
     return Table(title, note, [row_name(name) for name in columns], rows) if rows else None
+
+
+def figure_tables(title: str, figures: Mapping[str, Any], said: set[str], note: str = "") -> list[Table]:
+    """Make a table of the person's figures, and a folded one of the face, the hands and the whole picture."""
+    split: dict[bool, dict[str, Any]] = {True: {}, False: {}}
+    for name, values in figures.items():
+        for first, kept in split.items():
+            kept[name] = {key: value for key, value in numbers(values).items() if _comes_first(key) == first}
+    person = figure_table(title, split[True], said, note)
+    rest = figure_table(f"{title}: face, hands, whole picture", split[False], said)
+    return [*([person] if person else []), *([replace(rest, folded=True)] if rest else [])]
 
 
 def row_cells(term: Term, values: Sequence[float | None], aside: Sequence[bool]) -> list[Cell]:
@@ -93,7 +105,8 @@ def number_word(value: float | None, unit: str = "") -> str:
     """Write a number as people read it; a dash where there is none."""
     if value is None:
         return "–"
-    text = str(value) if isinstance(value, int) else f"{value:.2f}" if abs(value) >= 0.1 else f"{value:.3g}"
+    digits = 2 if unit or abs(value) >= 1 else 3
+    text = str(value) if isinstance(value, int) else f"{value:.{digits}f}" if abs(value) >= 0.1 else f"{value:.3g}"
     return f"{text}\u202f{unit}" if unit else text
 
 
@@ -109,6 +122,11 @@ def _badness(term: Term, value: float) -> float:
     """How far a value is from the best; no row without a better side has a best."""
     ways = {"higher": -value, "lower": value, "near 1": abs(value - 1), "near 0": abs(value)}
     return ways.get(term.better, math.inf)
+
+
+def _comes_first(key: str) -> bool:
+    """Whether a figure is the person's, or of no one place in the picture."""
+    return "_person" in key or key in ("frames", "lpips", "fid", "fvd")
 
 
 def row_place(key: str) -> tuple[int, int, str]:

@@ -48,7 +48,7 @@ _PICTURES = {
     ),
     "flicker{}_ratio": (
         "Flicker",
-        "brightness that comes and goes, as a multiple of the true film's own",
+        "change on the person that the next frame takes back, as a multiple of the true film's own",
         "near 1",
         "",
     ),
