@@ -110,7 +110,8 @@ def test_figures_of_single_frames_make_the_curve_and_the_worst_frames(results):
     place.write_text(json.dumps(TRANSFER | more))
     text = build(results)
     assert re.findall(r'data-frame="(\d+)"', text)[:2] == ["7", "30"]
-    assert "Worst frames by likeness" in text and "rank correlation of 0.61" in text
+    assert "Worst frames by likeness" in text
+    assert "Rank correlation of distance and error: 0.61 over 48 frames of the film" in text
     assert text.count('data-frames="48"') == 3, "likeness under the film, distance, and the drift of PSNR"
     assert "The four quarters: 20.0, 19.5, 19.0, 18.5 dB" in text
     listed = [{"frame": 12, "figure": "shift_tolerant_psnr_person_db", "value": 20.5}]

@@ -2,13 +2,12 @@
 
 import json
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from understudy.report.charts import draw_curve
-from understudy.report.quality import view_learning
-from understudy.report.tables import Table
+from understudy.report.quality import held_out_tables
 from understudy.training.curves import read_curves
 from understudy.training.page import duration
 
@@ -20,17 +19,33 @@ CURVES = {
 }
 
 
-def view_stages(folder: Path, stages: Sequence[str], said: set[str]) -> tuple[list[dict[str, Any]], list[Table]]:
-    """Gather the curves of every stage that left any, and the tables of the performer's metrics.json.
+def view_learning(folder: Path, stages: Sequence[str], record: Mapping[str, Any], said: set[str]) -> dict[str, Any]:
+    """Gather the curves of every stage that left any, the tables of held-out frames, and how they were held out.
 
     Args:
         folder: of the performer.
         stages: names, in order.
+        record: metrics.json of the performer.
         said: meanings of figures that already stand on the page.
     """
-    views = [view for name in stages if (view := _stage(folder / name, name))]
-    record = _read(folder / "metrics.json")
-    return views, view_learning(record, said)
+    return {
+        "stages": [view for name in stages if (view := _stage(folder / name, name))],
+        "learning": held_out_tables(record, said),
+        "held_out": _split_words(record),
+        "learning_protocol": record.get("protocol", []),
+    }
+
+
+def _split_words(record: Mapping[str, Any]) -> str:
+    """Say which frames were held out."""
+    split = record.get("split")
+    if not isinstance(split, Mapping):
+        return ""
+    return (
+        f"Held out is the last {100 * split.get('held_out', 0):.0f} % of each clip, and {split.get('gap_frames', 0)} "
+        f"frames before it belong to neither part: {record.get('held_out_frames', '?')} frames to measure on, "
+        f"{record.get('training_frames', '?')} to train on."
+    )
 
 
 def _stage(folder: Path, name: str) -> dict[str, Any] | None:

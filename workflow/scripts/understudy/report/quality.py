@@ -43,7 +43,7 @@ def view_tables(record: Mapping[str, Any], said: set[str]) -> list[Table]:
     return [table for table in candidates if table is not None]
 
 
-def view_learning(record: Mapping[str, Any], said: set[str]) -> list[Table]:
+def held_out_tables(record: Mapping[str, Any], said: set[str]) -> list[Table]:
     """Make the tables of a performer's metrics.json: groups of maps, yardsticks beside each."""
     groups = record.get("figures", {})
     yardsticks = groups.get("yardsticks", {})
@@ -135,14 +135,14 @@ def view_drift(record: Mapping[str, Any], film: Any) -> tuple[str, list[Chart]]:
     return own, drawn
 
 
-def view_coverage(place: Path, folder: Path, film: Any, record: Mapping[str, Any]) -> dict[str, Any] | None:
+def view_coverage(place: Path, folder: Path, film: Any, records: Sequence[Mapping[str, Any]]) -> dict[str, Any] | None:
     """Say how far the driving motion is from the footage; None where nobody measured it.
 
     Args:
         place: folder of the transfer's results.
         folder: of the report's, where the contact sheet goes.
         film: its facts.
-        record: metrics.json of the transfer.
+        records: metrics.json of the transfer and of the performer.
     """
     try:
         found = json.loads((place / "coverage.json").read_text(encoding="utf-8"))
@@ -163,7 +163,6 @@ def view_coverage(place: Path, folder: Path, film: Any, record: Mapping[str, Any
     words += "in body heights."
     if share is not None:
         words += f" {100 * share:.0f} % of the frames are nearer than {threshold:g}, and count as covered."
-    relation = found.get("relation") or record.get("relation")
     return {
         "words": words,
         "curve": _over_film(
@@ -176,18 +175,24 @@ def view_coverage(place: Path, folder: Path, film: Any, record: Mapping[str, Any
         "shots": found.get("shot_list", [])[:MOST_SHOTS],
         "moments": sorted(found.get("uncovered", []), key=lambda one: one.get("first", 0)),
         "sheet": folder / sheet.name if sheet.is_file() else None,
-        "relation": _relation(relation),
+        "relation": _relation([one.get("relation") for one in records]),
     }
 
 
-def _relation(relation: Any) -> str:
+def _relation(relations: Sequence[Any]) -> str:
     """Say whether the warning is earned."""
-    rank = relation.get("rank_correlation") if isinstance(relation, Mapping) else None
-    if not isinstance(rank, (int, float)):
-        return "Whether farther frames are drawn worse is measured after training, where true frames are known."
+    ranks = [
+        f"{one['rank_correlation']:.2f} over {one.get('frames', '?')} {one.get('of', 'frames')}"
+        for one in relations
+        if isinstance(one, Mapping) and isinstance(one.get("rank_correlation"), (int, float))
+    ]
+    if not ranks:
+        return (
+            "Whether farther frames are drawn worse could not be measured: that takes true frames, and enough of them."
+        )
     return (
-        f"Are farther frames drawn worse? Over {relation.get('frames', '?')} {relation.get('of', 'frames')} distance "
-        f"and error have a rank correlation of {rank:.2f}: 1 would be always, 0 no relation at all."
+        f"Are farther frames drawn worse? Rank correlation of distance and error: {', '.join(ranks)} "
+        "(1 would be always, 0 no relation at all)."
     )
 
 

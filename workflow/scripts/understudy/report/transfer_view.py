@@ -16,7 +16,7 @@ import cv2
 from understudy.job import atomic_path
 from understudy.rendering.examination import Findings, examine_film
 from understudy.rendering.layout import panel_boxes
-from understudy.report.learning import view_stages
+from understudy.report.learning import view_learning
 from understudy.report.marks import view_marks
 from understudy.report.quality import view_coverage, view_drift, view_tables, view_timeline, view_verdict, view_worst
 from understudy.report.runs import Run, changed_settings, earlier_runs, keep_run, run_name
@@ -81,13 +81,14 @@ def view_transfer(
     for film in ("video.mp4", "side_by_side.mp4"):
         check_film(place / film)
     film, record = film_facts(place / "video.mp4"), read_json(place / "metrics.json") or {}
+    performer = read_json(results / "performers" / plan.performer / "metrics.json") or {}
     marks = examine_film(place / "video.mp4")
     folder = report / "films" / plan.performer / plan.driving
     now = _keep(folder, place, plan, record, marks, configuration, settings)
     runs = [now, *earlier_runs(folder, now, settings.runs - 1)]
     _write_poster(place / "side_by_side.mp4", folder / "poster.jpg")
     truth = _true_film(results, plan, folder)
-    coverage = view_coverage(place, folder, film, record)
+    coverage = view_coverage(place, folder, film, (record, performer))
     said: set[str] = set()
     worst, worst_words = view_worst(record, coverage)
     return {
@@ -123,13 +124,7 @@ def view_transfer(
         "protocol": record.get("protocol", []),
         "coverage": coverage and coverage | {"sheet": coverage["sheet"] and _address(report, coverage["sheet"])},
         **dict(zip(("drift_words", "drift"), view_drift(record, film), strict=True)),
-        **dict(
-            zip(
-                ("stages", "learning"),
-                view_stages(results / "performers" / plan.performer, plan.stages, said),
-                strict=True,
-            )
-        ),
+        **view_learning(results / "performers" / plan.performer, plan.stages, performer, said),
         "runs": [_run_view(run, now) for run in runs],
         "run_rows": _run_rows(runs),
         "marks": view_marks(marks, plan.settings_sha256),
