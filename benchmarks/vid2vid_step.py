@@ -6,7 +6,8 @@ One frame, image judge and temporal judges of two strides, two levels, no percep
 yardstick of the same run asks the same judges as the original does: final and raw picture each three times over
 (footage, drawn, drawn without gradient), every temporal triplet too, then once more backwards for the judges.
 Shares are ours over the yardstick's: of operations, of the judges' operations, of time with our optimiser on both
-sides, and of time where the yardstick has PyTorch's plain Adam, which is what the original calls.
+sides, of time where the yardstick has PyTorch's plain Adam, which is what the original calls, and of time where ours
+computes in the number type that a training takes here by itself (`training.precision: auto`), unlike the yardstick.
 """
 
 import logging
@@ -30,6 +31,7 @@ from understudy.model.vid2vid.net import Vid2Vid  # noqa: E402
 from understudy.settings import JudgeSettings, ModelSettings  # noqa: E402
 from understudy.training import losses  # noqa: E402
 from understudy.training.judging import Hearing, judge_terms  # noqa: E402
+from understudy.training.stage import number_type  # noqa: E402
 from understudy.training.step import Team  # noqa: E402
 
 CASES = ((128, 64, 32), (128, 64, 64), (256, 128, 32), (256, 128, 64))  # height, width, channels
@@ -71,10 +73,11 @@ def frame_loss(drawn, truth: FrameTruth) -> Tensor:
 
 def step(team: Team, batch: ClipBatch) -> None:
     """A training step as ours: each judge looks once at each picture."""
-    drawn = draw(team, batch)
-    history = [one.picture for one in batch.truth[:-1]] + [drawn.final]
-    terms, judged = judge_terms(team.judges, Hearing(FRAMES - 1, drawn, batch, history))
-    total = frame_loss(drawn, batch.truth[-1]) + sum(terms.values())
+    with team.autocast():
+        drawn = draw(team, batch)
+        history = [one.picture for one in batch.truth[:-1]] + [drawn.final]
+        terms, judged = judge_terms(team.judges, Hearing(FRAMES - 1, drawn, batch, history))
+        total = frame_loss(drawn, batch.truth[-1]) + sum(terms.values())
     team.optimiser.zero_grad()
     torch.autograd.backward(total, inputs=list(team.generator.parameters()), retain_graph=True)
     team.judge_optimiser.zero_grad()
@@ -154,28 +157,30 @@ def measure(height: int, width: int, channels: int) -> None:
     with torch.no_grad():
         frame = giga_operations(lambda: draw(team, batch))
         (drawing,) = seconds(lambda: draw(team, batch))
+    shipped = Team(Vid2Vid(settings, height, width), STRIDES, number_type("auto", team.device), judging=JUDGES)
     alike, own = [team.optimiser, team.judge_optimiser], original_optimisers(team)
     acts = [
         lambda: step(team, batch),
         lambda: original_step(team, batch, alike),
         lambda: original_step(team, batch, own),
+        lambda: step(shipped, batch),
     ]
     ours, theirs = (giga_operations(act) for act in acts[:2])
     alone = 3 * frame  # forward, and backwards for inputs and weights
-    ours_s, alike_s, theirs_s = seconds(*acts)
+    ours_s, alike_s, theirs_s, shipped_s = seconds(*acts)
     logger.info(
-        "| %d x %d, %d | %.1f | %.3f | %.0f | %.2f | %.2f | %.2f | %.2f | %.2f |",
+        "| %d x %d, %d | %.1f | %.3f | %.0f | %.2f | %.2f | %.2f | %.2f | %.2f | %.2f |",
         *(height, width, channels, frame, drawing, ours, ours / theirs, (ours - alone) / (theirs - alone)),
-        *(ours_s, ours_s / alike_s, ours_s / theirs_s),
+        *(ours_s, ours_s / alike_s, ours_s / theirs_s, shipped_s / theirs_s),
     )
 
 
 def main() -> None:
     """Measure every case."""
     logger.info(
-        "| H x W, N | frame GFLOP | frame s | step GFLOP | share | judges' share | step s | share | plain Adam |"
+        "| H x W, N | frame GFLOP | frame s | step GFLOP | share | judges' share | step s | share | plain Adam | auto |"
     )
-    logger.info("|---|---|---|---|---|---|---|---|---|")
+    logger.info("|---|---|---|---|---|---|---|---|---|---|")
     for case in CASES:
         measure(*case)
 
