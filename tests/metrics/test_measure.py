@@ -24,6 +24,7 @@ from understudy.model.build import save_generator, start_generator
 from understudy.rendering.driver import fit_driving
 from understudy.semantics.film import find_film_people
 from understudy.semantics.surface import estimate_surface
+from understudy.semantics.truth import open_truth
 from understudy.settings import (
     DatasetSettings,
     DecodeSettings,
@@ -216,8 +217,10 @@ def test_a_film_is_looked_at_again(performance, tmp_path):
         for name, data in file.items():
             writer.extend(**{name: np.zeros(FRAMES, np.int32) if name == "count" else data[:0]})
         writer.attributes({"exact": True, "backend": "test"})
-    found = film_figures(video, tmp_path / "nobody.h5", performance.driving, None, FILMS.pose)
-    assert found["to_maps"]["missing_joints_share"] == 1 and found["to_maps"]["pck_5_percent_share"] == 0
+    with Frames(performance.frames) as frames, open_truth(frames) as exact:
+        found = film_figures(video, tmp_path / "nobody.h5", performance.driving, exact, FILMS.pose)
+    for against in ("to_maps", "to_truth"):
+        assert found[against]["missing_joints_share"] == 1 and found[against]["pck_5_percent_share"] == 0
 
 
 def test_silhouettes_overlap_by_their_share():

@@ -63,7 +63,7 @@ def film_figures(
         with open_people(people) as everyone:
             check_same_frames({people: everyone.frames, driving: len(file["valid"])})
             if not (everyone.track > 0).any():
-                return {"to_maps": joint_figures(np.zeros_like(file["body"][:]), file["body"][:], file["valid"][:])}
+                return _nobody(file["body"][:], file["valid"][:], exact)
         write_film_frames(video, frames)
         estimate_pose(frames, people, pose, Choice("largest"), settings)
         with open_file(pose, "pose") as found:
@@ -76,6 +76,12 @@ def film_figures(
                 figures["to_truth"] = joint_figures(body, wanted, valid)
                 figures["to_truth"] |= _silhouettes(found, valid, lambda row: exact.matte(row) > PERSON_MATTE * 255)
     return figures
+
+
+def _nobody(drawn: np.ndarray, valid: np.ndarray, exact: Truth | None) -> dict[str, Figures]:
+    """Figures of a film in which nobody is found: every joint is missing."""
+    wanted = {"to_maps": drawn} | ({"to_truth": true_joints(exact, len(drawn))} if exact is not None else {})
+    return {against: joint_figures(np.zeros_like(joints), joints, valid) for against, joints in wanted.items()}
 
 
 def silhouette_overlap(mask: np.ndarray, other: np.ndarray) -> float:
