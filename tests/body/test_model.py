@@ -46,7 +46,7 @@ def test_unknown_bones_and_builds_are_refused(body):
     with pytest.raises(ValueError, match="no bone"):
         body.posed({"tail": np.eye(3)})
     with pytest.raises(ValueError, match="no build"):
-        Body("giant")
+        Body("centaur")
 
 
 def test_left_is_plus_x_front_is_minus_y_up_is_plus_z(body):
@@ -61,6 +61,7 @@ def test_left_is_plus_x_front_is_minus_y_up_is_plus_z(body):
 def test_builds_have_the_heights_of_people():
     height = {build: np.ptp(Body(build).rest[:, 2]) for build in BUILDS}
     assert 1.1 < height["child"] < 1.35 < 1.55 < height["woman"] < height["man"] < 1.95
+    assert height["child"] < height["teen"] < height["woman"] and 2.0 < height["giant"] < 2.2
 
 
 def test_joints_stand_where_bones_meet(body):

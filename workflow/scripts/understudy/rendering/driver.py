@@ -1,8 +1,8 @@
 """Draws the driver's motion as the performer: pose and surface of every driving frame in the performer's picture."""
 
 import logging
-from collections.abc import Iterator
-from dataclasses import fields
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 import h5py
@@ -17,6 +17,8 @@ from understudy.dataset.windows import Windows, read_windows
 from understudy.errors import FootageError
 from understudy.flow.camera import CameraMotion, read_camera
 from understudy.layouts import Writer, check_same_frames, create, open_file
+from understudy.rendering.lean import lean, turned_upright
+from understudy.rendering.limbs import frame_maps, move_limbs, turn_of
 from understudy.rendering.normalise import move_surface, move_track, normalise
 from understudy.rendering.retarget import bone_ratios, retarget
 from understudy.rendering.view import driving_views, place_of, stays_in_view
@@ -49,8 +51,8 @@ def fit_driving(
         driving: driving.h5 to write.
         settings: which retargeting, which rule for the height in the picture.
         samples: surface samples per pixel and axis.
-        camera: camera.h5 of the driving clip; None stands still. Where it moves, `body` measures the driver's place as
-            the reference frame would show it.
+        camera: camera.h5 of the driving clip; None stands still. Where it moves, `body` and `limbs` measure the
+            driver's place as the reference frame would show it.
 
     Raises:
         FootageError: nobody is found in the driving clip, or the footage lacks what the retargeting stands on.
@@ -61,7 +63,7 @@ def fit_driving(
     rows = held_rows(track.valid)
     if not track.valid.all():
         logger.info("%d of %d frames show nobody; the figure stands still there", (~track.valid).sum(), len(rows))
-    fit = {"body": _fit_body, "global": _fit_global, "none": _fit_none}[settings.retarget]
+    fit = {"body": _fit_body, "limbs": _fit_limbs, "global": _fit_global, "none": _fit_none}[settings.retarget]
     with (
         open_file(surface, "surface") as file,
         create(driving, "driving", f"rendering {VERSIONS['rendering']}", settings) as writer,
@@ -93,6 +95,15 @@ def held_rows(valid: np.ndarray) -> np.ndarray:
     return np.where(last < 0, np.argmax(valid), last)
 
 
+@dataclass(frozen=True)
+class _View:
+    """Poses of a driver, what they say about the body, and the (3, 3) map of the picture that turned them upright."""
+
+    track: PoseTrack
+    statistics: BodyStatistics
+    roll: np.ndarray
+
+
 class _Driver:
     """The driving clip: its poses (held where nobody is found), which frame each row shows, its surface.h5."""
 
@@ -103,10 +114,17 @@ class _Driver:
         self.rows = rows
         self.surface = surface
 
-    def track(self, steady: bool) -> tuple[PoseTrack, BodyStatistics]:
-        """Return poses and their statistics, as the reference frame would show them or as the frames do."""
+    @property
+    def shown(self) -> PoseTrack:
+        """Poses as the frames show them."""
+        return self.seen.rows(self.rows)
+
+    def view(self, performer: BodyStatistics, steady: bool) -> "_View":
+        """Turn the poses as upright as the performer's, as the reference frame would show them or as the frames do."""
         track = stabilised(self.seen, self.motion) if steady else self.seen
-        return track.rows(self.rows), measure_body(track)
+        statistics = measure_body(track)
+        track, roll = turned_upright(track, *lean(statistics, performer))
+        return _View(track.rows(self.rows), measure_body(track), roll)
 
     def surfaces(self, performer: Windows) -> Surfaces:
         """Read the driver's own surfaces: bare where there are any and the performer trained on such."""
@@ -136,27 +154,59 @@ def _fit_body(driver: _Driver, performer: Windows, settings: RenderingSettings, 
     if performer.shape is None:
         raise FootageError(
             "The performer's surface estimator fits no body, which the retargeting 'body' poses anew; set "
-            "rendering.retarget (or the transfer's retarget) to global, or surface.backend to body_model."
+            "rendering.retarget (or the transfer's retarget) to limbs, which moves the driver's maps limb by limb, or "
+            "surface.backend to body_model."
         )
     if performer.chart != CHART:
         raise FootageError(
             f"The performer's U and V belong to the atlas '{performer.chart}', but the retargeting 'body' draws the "
             f"body with '{CHART}', so every texel would lie elsewhere; set rendering.retarget (or the transfer's "
-            "retarget) to global, which carries over the driver's own maps."
+            "retarget) to limbs, which carries over the driver's own maps limb by limb."
         )
-    track, statistics = driver.track(steady=True)
-    moved, views = retarget(track, statistics, performer.statistics, settings.place), None
+    posed = _pose(driver, performer, settings)
+    shape = BodyShape.from_values(performer.shape)
+    surfaces = _drawn_bodies(posed.track, shape, performer.height, performer.width, samples)
+    return posed.track, surfaces, posed.views
+
+
+def _fit_limbs(driver: _Driver, performer: Windows, settings: RenderingSettings, samples: int) -> Fitted:
+    """Rebuild the driver's motion from the performer's bones and move the driver's surfaces along, limb by limb."""
+    _check_same_chart(driver, performer)
+    posed = _pose(driver, performer, settings)
+    seen, size, per_pixel = driver.shown, (performer.height, performer.width), (driver.samples, samples)
+    maps = (frame_maps(seen, posed.track, row, posed.ratios, posed.turn) for row in range(len(seen)))
+    surfaces = (
+        move_limbs(part, uv, limbs, *size, per_pixel)
+        for (part, uv), limbs in zip(driver.surfaces(performer), maps, strict=True)
+    )
+    return posed.track, surfaces, posed.views
+
+
+@dataclass(frozen=True)
+class _Posed:
+    """The retargeted poses, what their camera sees, the ratios of bones, and the turn (2, 2) of the picture."""
+
+    track: PoseTrack
+    views: np.ndarray | None
+    ratios: Mapping[str, float]
+    turn: np.ndarray
+
+
+def _pose(driver: _Driver, performer: Windows, settings: RenderingSettings) -> _Posed:
+    """Retarget the poses as the reference frame would show them, or as the frames do where that leads out of it."""
+    view = driver.view(performer.statistics, steady=True)
+    moved, views = retarget(view.track, view.statistics, performer.statistics, settings.place), None
     if settings.camera == "driving" and driver.motion.moving:
-        views = driving_views(driver.motion, place_of(statistics, performer.statistics, settings.place), performer)
+        place = place_of(view.statistics, performer.statistics, settings.place) @ view.roll
+        views = driving_views(driver.motion, place, performer)
         moved = carried_track(moved, np.linalg.inv(views))
     if driver.motion.moving and not stays_in_view(moved, performer.height, performer.width):
         logger.info("the driver's camera follows them out of the picture; the film keeps their place in the frames")
-        (track, statistics), views = driver.track(steady=False), None
-        moved = retarget(track, statistics, performer.statistics, settings.place)
-    ratios = bone_ratios(statistics, performer.statistics)
+        view, views = driver.view(performer.statistics, steady=False), None
+        moved = retarget(view.track, view.statistics, performer.statistics, settings.place)
+    ratios = bone_ratios(view.statistics, performer.statistics)
     logger.info("bones, performer over driver: %s", ", ".join(f"{name} {ratio:.2f}" for name, ratio in ratios.items()))
-    shape = BodyShape.from_values(performer.shape)
-    return moved, _drawn_bodies(moved, shape, performer.height, performer.width, samples), views
+    return _Posed(moved, views, ratios, turn_of(view.roll))
 
 
 def _drawn_bodies(track: PoseTrack, shape: BodyShape, height: int, width: int, samples: int) -> Surfaces:
@@ -169,8 +219,8 @@ def _drawn_bodies(track: PoseTrack, shape: BodyShape, height: int, width: int, s
 def _fit_global(driver: _Driver, performer: Windows, settings: RenderingSettings, samples: int) -> Fitted:
     """Carry the driver's figures and surfaces, body and all, to the performer's place and height."""
     _check_same_chart(driver, performer)
-    track, statistics = driver.track(steady=False)
-    similarity = normalise(track, statistics, performer.statistics)
+    track = driver.shown
+    similarity = normalise(track, measure_body(driver.seen), performer.statistics)
     logger.info("the driver is scaled by %.2f to %.2f", similarity.scale.min(), similarity.scale.max())
     size, per_pixel = (performer.height, performer.width), (driver.samples, samples)
     surfaces = (
@@ -195,7 +245,7 @@ def _fit_none(driver: _Driver, performer: Windows, settings: RenderingSettings, 
             "run estimate_surface again."
         )
     views = driver.motion.to_reference if settings.camera == "driving" and driver.motion.moving else None
-    return driver.track(steady=False)[0], driver.surfaces(performer), views
+    return driver.shown, driver.surfaces(performer), views
 
 
 def _write(writer: Writer, track: PoseTrack, valid: np.ndarray, rows: np.ndarray, surfaces: Surfaces) -> None:

@@ -11,7 +11,7 @@ import numpy as np
 from understudy.dataset.statistics import LEAST_FRAMES, BodyStatistics, Stance
 from understudy.dataset.track import ANKLES, PoseTrack
 from understudy.errors import FootageError
-from understudy.rendering.retarget import fill_linear
+from understudy.rendering.gaps import fill_linear
 
 
 @dataclass(frozen=True)

@@ -6,12 +6,19 @@ but direction and foreshortening stay the driver's own.
 
 import logging
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass
 
 import numpy as np
 
+from understudy.dataset.heads import FACE
+from understudy.dataset.heads import HEAD as _HEAD
 from understudy.dataset.statistics import BONES, BodyStatistics
 from understudy.dataset.track import FEET, PoseTrack
+from understudy.rendering.gaps import fill_linear
+from understudy.rendering.halves import anchors, completed_hips, lacks_legs, only_seen, standing_legs
+from understudy.rendering.likeness import finger_ratios, grown_hands, head_offsets
+from understudy.rendering.stance import shifted, stand
+from understudy.rendering.touch import keep_touching
 from understudy.semantics.joints import BODY
 
 logger = logging.getLogger(__name__)
@@ -42,7 +49,6 @@ _TREE = (
         for joint, base, bone in _SIDE_TREE
     ),
 )
-_HEAD = tuple(BODY[name] for name in ("nose", "left_eye", "right_eye", "left_ear", "right_ear"))
 _WRISTS = (BODY["left_wrist"], BODY["right_wrist"])
 
 
@@ -61,21 +67,22 @@ def retarget(track: PoseTrack, driver: BodyStatistics, performer: BodyStatistics
     Source: an experiment of our own (bone ratios, similarity of the head, root by the legs).
     """
     ratios = bone_ratios(driver, performer)
-    legs = ratios["leg"]
-    bodies = _Bodies(track)
-    hips = bodies.hips  # (T, 3)
-    root = np.stack(
-        [
-            performer.x_px + legs * (hips[:, 0] - driver.x_px),
-            performer.root_y_px + legs * (hips[:, 1] - driver.root_y_px),
-            legs * hips[:, 2],
-        ],
-        1,
+    stands = lacks_legs(driver, performer)
+    if stands:
+        track = completed_hips(track, _Bodies(track).hips)
+    likeness = Likeness(
+        head_offsets(track, driver, performer),
+        finger_ratios(driver, performer, ratios["hand"], track.has_depth and _solid(driver, performer)),
     )
-    moved = bodies.walk(root, ratios, driver.flat.get("hand", np.inf))
+    bodies = _Bodies(track)
+    moved = bodies.walk(bodies.root(driver, performer, ratios), ratios, driver.flat.get("hand", np.inf), likeness)
+    if track.has_depth:
+        moved = keep_touching(moved, track, ratios["hand"])
+    if stands:
+        return standing_legs(moved, performer)
     if place == "ground":
-        moved = _grounded(moved, track, driver, performer, legs)
-    return moved
+        moved = _grounded(moved, track, driver, performer, ratios["leg"])
+    return only_seen(stand(moved, track, ratios["leg"]), performer)
 
 
 def bone_ratios(driver: BodyStatistics, performer: BodyStatistics) -> dict[str, float]:
@@ -84,7 +91,7 @@ def bone_ratios(driver: BodyStatistics, performer: BodyStatistics) -> dict[str, 
     With depth on both sides lengths in space are compared, else lengths in the picture. Classes that one of the clips
     does not show take the median of the others, and none leaves it by more than `SPREAD`.
     """
-    solid = driver.solid is not None and performer.solid is not None
+    solid = _solid(driver, performer)
     ours, theirs = (performer.solid, driver.solid) if solid else (performer.flat, driver.flat)
     known = {name: ours[name] / theirs[name] for name in (*BONES, "head") if ours.get(name) and theirs.get(name)}
     whole = float(np.median(list(known.values()))) if known else 1.0
@@ -93,6 +100,11 @@ def bone_ratios(driver: BodyStatistics, performer: BodyStatistics) -> dict[str, 
     if missing:
         logger.info("not seen in both clips, scaled like the rest of the body: %s", ", ".join(missing))
     return ratios | {"leg": _leg_ratio(ours, theirs, ratios)}
+
+
+def _solid(driver: BodyStatistics, performer: BodyStatistics) -> bool:
+    """Say whether both were measured with depth."""
+    return driver.solid is not None and performer.solid is not None
 
 
 def _leg_ratio(ours: Mapping[str, float], theirs: Mapping[str, float], ratios: Mapping[str, float]) -> float:
@@ -117,23 +129,12 @@ def _grounded(
     return shifted(moved, np.stack([np.zeros_like(shift), shift], 1))
 
 
-def shifted(track: PoseTrack, by: np.ndarray) -> PoseTrack:
-    """Move each frame's joints by (T, 2) px; absent joints stay at 0."""
-    changed = {}
-    for name in ("body", "face", "hands"):
-        joints = getattr(track, name).copy()
-        offset = by.reshape(len(by), *[1] * (joints.ndim - 2), 2)
-        joints[..., :2] += np.where(joints[..., 2:] > 0, offset, 0)
-        changed[name] = joints
-    return replace(track, **changed)
+@dataclass(frozen=True)
+class Likeness:
+    """What is the performer's own beyond lengths: (T, 75, 3) px of the head's points, ratio of each finger's bone."""
 
-
-def fill_linear(values: np.ndarray, seen: np.ndarray) -> np.ndarray:
-    """Fill rows of (T, C) that were not seen: linear between their neighbours, the nearest one at the ends."""
-    if seen.all() or not seen.any():
-        return values
-    time = np.arange(len(values))
-    return np.stack([np.interp(time, time[seen], column[seen]) for column in values.T], 1)
+    head: np.ndarray
+    fingers: Mapping[str, float]
 
 
 class _Bodies:
@@ -156,7 +157,14 @@ class _Bodies:
         self.hips, self.shoulders = self._torso()
         self.head = self._head()
 
-    def walk(self, root: np.ndarray, ratios: Mapping[str, float], palm_px: float) -> PoseTrack:
+    def root(self, driver: BodyStatistics, performer: BodyStatistics, ratios: Mapping[str, float]) -> np.ndarray:
+        """Place the middle of the hips (T, 3) px: its way about its usual place, scaled like the legs."""
+        anchor, theirs, ours = anchors(driver, performer)
+        legs, points = ratios["leg"], self.hips if anchor == "hips" else self.shoulders
+        root = np.column_stack([ours + legs * (points[:, :2] - theirs), legs * points[:, 2]])
+        return root if anchor == "hips" else root - ratios["torso"] * (self.shoulders - self.hips)
+
+    def walk(self, root: np.ndarray, ratios: Mapping[str, float], palm_px: float, likeness: Likeness) -> PoseTrack:
         """Rebuild every frame from its root (T, 3) px outwards, each bone vector times its ratio."""
         old = {"hips": self.hips, "shoulders": self.shoulders}
         new = {"hips": root, "shoulders": root + ratios["torso"] * (self.shoulders - self.hips)}
@@ -166,13 +174,17 @@ class _Bodies:
             old[name] = np.where(self.seen[:, joint, None], self.body[:, joint], old[base])
             new[name] = new[base] + ratios[bone] * (old[name] - old[base])
             body[:, joint] = new[name]
-        head = new["shoulders"] + ratios["neck"] * (self.head - self.shoulders)
-        body[:, _HEAD] = head[:, None] + ratios["head"] * (self.body[:, _HEAD] - self.head[:, None])
-        face = head[:, None] + ratios["head"] * (self.face - self.head[:, None])
+        head = (new["shoulders"] + ratios["neck"] * (self.head - self.shoulders))[:, None]
+        size, own = ratios["head"], likeness.head
+        body[:, _HEAD] = head + size * (self.body[:, _HEAD] - self.head[:, None] + own[:, FACE:])
+        face = head + size * (self.face - self.head[:, None] + own[:, :FACE])
         old_wrists, new_wrists = (
             np.stack([places["left_wrist"], places["right_wrist"]], 1)[:, :, None] for places in (old, new)
         )
-        hands = new_wrists + ratios["hand"] * (self._attached_hands(old_wrists, palm_px) - old_wrists)
+        attached = self._attached_hands(old_wrists, palm_px)
+        grown = grown_hands(attached, self.track.hands[..., 2] > 0, likeness.fingers)
+        off = ratios["hand"] * (attached[:, :, :1] - old_wrists) - attached[:, :, :1]
+        hands = new_wrists + grown + off
         return PoseTrack(
             *(
                 _rows(places, joints)

@@ -9,6 +9,7 @@ from understudy.dataset.track import PoseTrack
 from understudy.dataset.windows import TRAINING, Windows, clip_motion
 from understudy.flow.camera import CameraMotion
 from understudy.flow.homography import carried, corners, from_corners
+from understudy.rendering.halves import anchors
 from understudy.rendering.retarget import bone_ratios
 
 logger = logging.getLogger(__name__)
@@ -26,10 +27,10 @@ def place_of(driver: BodyStatistics, performer: BodyStatistics, place: str) -> n
         place: "ground" or "hip".
     """
     legs = bone_ratios(driver, performer)["leg"]
-    ours, theirs = performer.root_y_px, driver.root_y_px
+    _, (their_x, theirs), (our_x, ours) = anchors(driver, performer)
     if place == "ground" and None not in (performer.ground_px, driver.ground_px):
         ours, theirs = performer.ground_px, driver.ground_px
-    return np.array([[legs, 0, performer.x_px - legs * driver.x_px], [0, legs, ours - legs * theirs], [0, 0, 1.0]])
+    return np.array([[legs, 0, our_x - legs * their_x], [0, legs, ours - legs * theirs], [0, 0, 1.0]])
 
 
 def driving_views(motion: CameraMotion, place: np.ndarray, performer: Windows) -> np.ndarray:

@@ -238,14 +238,14 @@ def _gesture(choreography: str, number: int) -> tuple[np.ndarray, np.ndarray]:
     return GESTURES[left], GESTURES[right]
 
 
-@lru_cache(maxsize=4)
+@lru_cache(maxsize=8)
 def _leg_length(build: str) -> float:
     body = Body(build)
     hip, knee, ankle = (body.heads[body.bones.index(name)] for name in ("upperleg01.L", "lowerleg01.L", "foot.L"))
     return float(np.linalg.norm(hip - knee) + np.linalg.norm(knee - ankle))
 
 
-@lru_cache(maxsize=4)
+@lru_cache(maxsize=8)
 def _feet(build: str) -> np.ndarray:
     """Numbers of the vertices that hang on the feet."""
     body = Body(build)

@@ -1,0 +1,136 @@
+"""Feet that stand: where a foot of the driver rests in the picture, the performer's rests too.
+
+Another body's legs swing its feet by a little while the driver's stand, and estimated joints shake. While the driver's
+foot rests, the performer's goes its way only: none where it stands still, the driver's own, scaled, where it slides.
+"""
+
+from dataclasses import replace
+
+import numpy as np
+from scipy.ndimage import gaussian_filter1d
+
+from understudy.dataset.track import PoseTrack
+from understudy.rendering.gaps import fill_linear
+from understudy.semantics.joints import BODY
+
+RESTS = 0.025  # of the body's height: a foot that rests stays in a box as wide and high
+STILL, SLIDES = 0.010, 0.015  # in a box as wide and high it stands still, slides freely; something between the two
+LEAST_FRAMES = 5  # a shorter rest is none
+ROOT_FRAMES = 4.0  # the body follows its feet sideways as smoothly (sigma of a Gaussian); the legs take what is left
+MOST = 0.03  # of the body's height: more than that a leg is not stretched
+TORSOS = 3.0  # a person's height over that of the torso
+
+_SIDES = ("left", "right")
+
+
+def stand(moved: PoseTrack, driver: PoseTrack, scale: float) -> PoseTrack:
+    """Hold the feet of retargeted poses still while the driver's rest.
+
+    Args:
+        moved: the poses, pixels of the performer's frames.
+        driver: the same frames of the driver, pixels of theirs.
+        scale: of the performer's way over the driver's.
+
+    Returns:
+        Poses whose roots and legs moved by a little; bones of the legs stretch by `MOST` of the height at most.
+    """
+    shifts, known = zip(*(_foot_shifts(moved, driver, side, scale) for side in _SIDES))
+    if not any(each.any() for each in known):
+        return moved
+    feet = np.stack([_filled(shift, rests) for shift, rests in zip(shifts, known, strict=True)], 1)  # (T, 2, 2)
+    feet = np.where(np.isfinite(feet), feet, feet[:, ::-1])  # a foot that never rests goes with the other one
+    root = gaussian_filter1d(feet.mean(1), ROOT_FRAMES, axis=0, mode="nearest")  # (T, 2)
+    root[:, 1] = 0  # the height is the ground's affair
+    legs = feet - root[:, None]
+    size = np.linalg.norm(legs, axis=-1, keepdims=True)
+    legs *= np.minimum(1, MOST * _height(moved) / np.maximum(size, 1e-9))
+    return _shift_legs(shifted(moved, root), legs)
+
+
+def rests(place: np.ndarray, seen: np.ndarray, still_px: float) -> list[tuple[int, int]]:
+    """Find first frame and end of the spans in which a point (T, 2) px stays in a box of this size; it is seen (T,)."""
+    spans, first = [], 0
+    while first < len(place):
+        if not seen[first]:
+            first += 1
+            continue
+        low, high, end = place[first].copy(), place[first].copy(), first + 1
+        while end < len(place) and seen[end]:
+            low, high = np.minimum(low, place[end]), np.maximum(high, place[end])
+            if (high - low).max() > still_px:
+                break
+            end += 1
+        if end - first >= LEAST_FRAMES:
+            spans.append((first, end))
+            first = end
+        else:
+            first += 1
+    return spans
+
+
+def foot_place(track: PoseTrack, side: str) -> tuple[np.ndarray, np.ndarray]:
+    """Middle (T, 2) px of heel and big toe, or the ankle where they are never seen, and where it is seen (T,)."""
+    ends = [track.place(f"{side}_{joint}") for joint in ("heel", "big_toe")]
+    seen = ends[0][1] & ends[1][1]
+    if not seen.any():
+        place, seen = track.place(f"{side}_ankle")
+        return place[:, :2], seen
+    return (ends[0][0] + ends[1][0])[:, :2] / 2, seen
+
+
+def shifted(track: PoseTrack, by: np.ndarray) -> PoseTrack:
+    """Move each frame's joints by (T, 2) px; absent joints stay at 0."""
+    changed = {}
+    for name in ("body", "face", "hands"):
+        joints = getattr(track, name).copy()
+        offset = by.reshape(len(by), *[1] * (joints.ndim - 2), 2)
+        joints[..., :2] += np.where(joints[..., 2:] > 0, offset, 0)
+        changed[name] = joints
+    return replace(track, **changed)
+
+
+def _foot_shifts(moved: PoseTrack, driver: PoseTrack, side: str, scale: float) -> tuple[np.ndarray, np.ndarray]:
+    """Way (T, 2) px of a foot to its resting place, and where it rests (T,)."""
+    place, seen = foot_place(driver, side)
+    walked, walked_seen = foot_place(moved, side)
+    height = _height(driver)
+    spans = rests(place, seen & walked_seen, RESTS * height)
+    shift, known = np.zeros((len(moved), 2)), np.zeros(len(moved), bool)
+    for first, end in merged(spans):
+        own = place[first:end] - np.median(place[first:end], 0)
+        free = np.clip((np.ptp(own, axis=0).max() / height - STILL) / (SLIDES - STILL), 0, 1)
+        target = np.median(walked[first:end], 0) + free * scale * own
+        shift[first:end], known[first:end] = target - walked[first:end], True
+    return shift, known
+
+
+def merged(spans: list[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Join spans that follow each other closely: a foot that slides slowly rests nowhere."""
+    joined: list[tuple[int, int]] = []
+    for first, end in spans:
+        if joined and first - joined[-1][1] < LEAST_FRAMES:
+            joined[-1] = joined[-1][0], end
+        else:
+            joined.append((first, end))
+    return joined
+
+
+def _filled(shift: np.ndarray, known: np.ndarray) -> np.ndarray:
+    return fill_linear(shift, known) if known.any() else np.full_like(shift, np.nan)
+
+
+def _shift_legs(track: PoseTrack, by: np.ndarray) -> PoseTrack:
+    """Move feet by (T, 2, 2) px, left first, and knees half as far; hips stay."""
+    body = track.body.copy()
+    for row, side in enumerate(_SIDES):
+        for joint, share in (("knee", 0.5), ("ankle", 1), ("heel", 1), ("big_toe", 1), ("small_toe", 1)):
+            number = BODY[f"{side}_{joint}"]
+            body[:, number, :2] += share * by[:, row] * (body[:, number, 2:] > 0)
+    return replace(track, body=body)
+
+
+def _height(track: PoseTrack) -> float:
+    """Usual length of the torso times a person's proportion, px."""
+    (hips, hips_seen), (shoulders, shoulders_seen) = track.place("middle_hip"), track.place("middle_shoulder")
+    both = hips_seen & shoulders_seen
+    return TORSOS * float(np.median(np.linalg.norm((shoulders - hips)[both], axis=1))) if both.any() else 0.0
