@@ -47,6 +47,7 @@ localrules:
     all,
     coverage,
     overlays,
+    previews,
     openpose_json,
     people,
     fetch_weights,
@@ -72,6 +73,12 @@ rule overlays:
     """What the estimators saw, one film for each clip in use, before any training."""
     input:
         overlay_films,
+
+
+rule previews:
+    """What each transfer will move, over the performer's background, before any training."""
+    input:
+        preview_films,
 
 
 rule openpose_json:

@@ -518,6 +518,13 @@ def exported_keypoints(wildcards):
     return [f"results/clips/{clip}/openpose_json" for clip in project.clips_in_use()]
 
 
+def preview_films(wildcards):
+    return [
+        f"results/transfers/{performer}/{driving}/preview.mp4"
+        for performer, driving in project.transfers()
+    ]
+
+
 def overlay_films(wildcards):
     return [
         f"results/clips/{clip}/{file}"

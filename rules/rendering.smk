@@ -25,6 +25,32 @@ rule fit_driving:
         "../workflow/scripts/fit_driving.py"
 
 
+rule preview_transfer:
+    """Show before any training what will move: the retargeted figure over the performer's background."""
+    input:
+        driving="results/transfers/{performer}/{driving}/driving.h5",
+        windows="results/performers/{performer}/windows.h5",
+        frames="results/clips/{driving}/frames.h5",
+    output:
+        video="results/transfers/{performer}/{driving}/preview.mp4",
+    log:
+        "results/logs/preview_transfer/{performer}/{driving}.log",
+    benchmark:
+        "results/benchmarks/preview_transfer/{performer}/{driving}.tsv"
+    priority: 20
+    conda:
+        "../envs/train.yaml"
+    resources:
+        mem_mb=growing(4000),
+        runtime=growing(240),
+    params:
+        settings=transfer_rendering,
+        film=section("film"),
+        version=version("rendering"),
+    script:
+        "../workflow/scripts/preview_transfer.py"
+
+
 rule render_transfer:
     """Render the film: the performer in the driver's poses, at the driving clip's rate and with its sound."""
     input:

@@ -135,7 +135,7 @@ def stage(**values):
         (
             changed(surface={"backend": "densepose"}, transfers=[{"performer": "ada", "driving": "ben"}]),
             SettingsError,
-            r"surface.backend is 'densepose', which fits none; set rendering.retarget .* to global, or surface.backend",
+            r"surface.backend is 'densepose', which fits none; set rendering.retarget .* to limbs, or surface.backend",
         ),
         (
             changed(surface={"backend": "densepose_dump"}, dataset={"surface": "body"}, transfers=[]),

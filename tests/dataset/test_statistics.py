@@ -5,7 +5,8 @@ import pytest
 
 from handmade import standing_track
 from understudy.body.model import Body
-from understudy.dataset.statistics import BodyStatistics, head_scale, measure_body
+from understudy.dataset.heads import head_scale
+from understudy.dataset.statistics import BodyStatistics, measure_body
 
 
 def test_lengths_and_places_of_a_known_person():

@@ -1,4 +1,5 @@
 from dataclasses import replace
+from itertools import repeat
 from pathlib import Path
 
 import h5py
@@ -47,7 +48,7 @@ def test_body_is_drawn_where_the_performer_stood(tmp_path):
     found = drive(tmp_path, driver, windows, BODY_RULE)
     assert found["part"].shape == (22, 256, 256)  # two samples per pixel of the performer's 128 x 128
     expected = standing_track(22, sway=4).body  # so many frames of the performer train
-    assert np.allclose(found["body"], expected, atol=0.1)
+    assert np.allclose(found["body"], expected, atol=0.6)  # where the sway turns round its feet rest
     rows, columns = np.nonzero(found["part"][0])
     assert columns.mean() / 2 == pytest.approx(expected[0, BODY["mid_hip"], 0], abs=3)
     assert rows.max() / 2 == pytest.approx(110, abs=5)
@@ -82,6 +83,27 @@ def test_body_needs_a_fitted_body(tmp_path):
     driver = write_clip(tmp_path / "driver", standing_track(20))
     with pytest.raises(FootageError, match=r"fits no body.*to limbs"):
         drive(tmp_path, driver, windows, BODY_RULE)
+
+
+def test_limbs_carry_the_drivers_surface_along(tmp_path):
+    clip, windows = make_performer(tmp_path, shape=None)
+    driver = write_clip(tmp_path / "driver", standing_track(FRAMES, scale=2, x=150, ground=230, sway=8), 256, 256)
+    found = drive(tmp_path, driver, windows, replace(BODY_RULE, retarget="limbs"))
+    with open_file(clip.surface, "surface") as file:
+        wanted = file["body_part"][:]
+    trunk = np.isin(wanted, (1, 2))
+    assert found["part"].shape == wanted.shape and found["attributes"]["retarget"] == "limbs"
+    assert (found["part"] == wanted)[trunk].mean() > 0.85
+    assert set(np.unique(found["part"])) == {0, 1, 2}
+
+
+def test_limbs_work_without_any_surface(tmp_path, monkeypatch):
+    _, windows = make_performer(tmp_path, shape=None)
+    driver = write_clip(tmp_path / "driver", standing_track(FRAMES, scale=2, x=150, ground=230), 256, 256)
+    none = np.zeros((512, 512), np.uint8), np.zeros((512, 512, 2), np.uint8)
+    monkeypatch.setattr("understudy.rendering.driver._Driver.surfaces", lambda self, performer: repeat(none, FRAMES))
+    found = drive(tmp_path, driver, windows, replace(BODY_RULE, retarget="limbs"))
+    assert not found["part"].any() and (found["body"][..., 2] > 0).all()
 
 
 def test_global_carries_the_drivers_surface(tmp_path):

@@ -20,7 +20,7 @@ def length(track: PoseTrack, start: str, end: str) -> np.ndarray:
 
 @pytest.mark.parametrize("place", ["ground", "hip"])
 def test_the_performer_drives_itself_unchanged(place):
-    track = standing_track(24, sway=5)
+    track = standing_track(24)
     moved = transferred(track, track, place)
     for name in ("body", "face", "hands", "body_z", "face_z", "hands_z"):
         assert np.allclose(getattr(moved, name), getattr(track, name), atol=1e-3), name
@@ -66,7 +66,7 @@ def test_sideways_motion_scales_with_the_legs():
 
 
 def test_bone_vectors_keep_their_direction():
-    driver = standing_track(24, scale=1.7, legs=0.8, sway=10)
+    driver = standing_track(24, scale=1.7, legs=0.8)
     moved = transferred(driver, standing_track(24))
     for start, end in (("left_elbow", "left_wrist"), ("right_hip", "right_knee"), ("left_ankle", "left_big_toe")):
         vectors = [each.body[:, BODY[end], :2] - each.body[:, BODY[start], :2] for each in (driver, moved)]

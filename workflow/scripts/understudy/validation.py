@@ -300,7 +300,7 @@ def _check_surface(project: Project) -> None:
             raise SettingsError(
                 f"The transfer of {driving} to {performer} is retargeted by 'body', which poses a fitted body, but "
                 f"surface.backend is '{backend}', which fits none; set rendering.retarget (or the transfer's retarget) "
-                "to global, or surface.backend to body_model."
+                "to limbs, or surface.backend to body_model."
             )
     if settings["dataset"]["surface"] == "body":
         raise SettingsError(

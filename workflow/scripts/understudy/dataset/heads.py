@@ -1,48 +1,44 @@
-"""The head of a person in a clip: its size, how it is turned, and its own shape, told apart from what the face does.
+"""The face of a person in a clip: its size, how it is turned, and its own shape, told apart from what it does.
 
-A head is 75 points: FACE_70, then nose, eyes and ears of BODY_25. Axes are the camera's, x right, y down, z away; the
-standard head is the neutral body's, facing the camera, in metres about the middle of `POSED`.
+A face is the 70 points of FACE_70. Axes are the camera's, x right, y down, z away; the standard face is the neutral
+body's, facing the camera, in metres about the middle of `POSED`.
 """
 
 from functools import lru_cache
 
 import numpy as np
 
-from understudy.body.figure import BODY, TO_CAMERA
+from understudy.body.figure import TO_CAMERA
 from understudy.body.fit import FACE_POINTS
 from understudy.body.model import Body
-from understudy.dataset.track import PoseTrack
 
-HEAD = tuple(BODY[name] for name in ("nose", "left_eye", "right_eye", "left_ear", "right_ear"))
-FACE = 70  # points of the face, which come first
-EARS = (FACE + 3, FACE + 4)
 POSED = FACE_POINTS  # they tell size and turn: the jaw slides along the silhouette, pupils move
 LEAST_FRAMES = 5  # with fewer whole faces nothing is said about the head
 MOST_FRAMES = 200  # so many, evenly chosen, are enough
 
 
 @lru_cache(maxsize=1)
-def standard_head() -> np.ndarray:
-    """Head (75, 3) of the neutral body, metres."""
+def standard_face() -> np.ndarray:
+    """Face (70, 3) of the neutral body, metres."""
     body = Body("neutral")
-    points = np.concatenate([body.face(body.rest), body.joints(body.rest)[list(HEAD)]]).astype(np.float64) @ TO_CAMERA.T
+    points = body.face(body.rest).astype(np.float64) @ TO_CAMERA.T
     return points - points[POSED].mean(0)
 
 
-def turned_heads(face: np.ndarray, depth: np.ndarray | None, head: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Find size and turn of a head in frames with a whole face.
+def turned_faces(face: np.ndarray, depth: np.ndarray | None, shape: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Find size and turn of a face in frames that show it whole.
 
     Args:
         face: (T, 70, 2 or more), x px, y px.
         depth: (T, 70) px; None takes the face as seen by a distant camera.
-        head: (75, 3), of this person.
+        shape: (70, 3), of this person.
 
     Returns:
-        (T,) pixels per metre and (T, 3, 3) rotations from the head's axes to the camera's.
+        (T,) pixels per metre and (T, 3, 3) rotations from the face's axes to the camera's.
 
     Source: with depth Umeyama, PAMI 1991; without it the nearest scaled rotation to the affine camera.
     """
-    model = head[POSED] - head[POSED].mean(0)  # (K, 3)
+    model = shape[POSED] - shape[POSED].mean(0)  # (K, 3)
     points = face[:, POSED, :2].astype(np.float64)
     if depth is not None:
         points = np.concatenate([points, depth[:, POSED, None]], -1)
@@ -58,41 +54,50 @@ def turned_heads(face: np.ndarray, depth: np.ndarray | None, head: np.ndarray) -
     return (sizes * sign).sum(1) / (model**2).sum(), left * sign[:, None] @ right
 
 
-def whole_faces(track: PoseTrack) -> np.ndarray:
-    """Numbers (N,) of frames with a whole face, evenly chosen; none where there are too few."""
-    whole = np.flatnonzero((track.face[..., 2] > 0).all(1))
+def whole_faces(face: np.ndarray) -> np.ndarray:
+    """Numbers (N,) of frames that show all points of face (T, 70, 3), evenly chosen; none where there are too few."""
+    whole = np.flatnonzero((face[..., 2] > 0).all(1))
     return whole[:0] if len(whole) < LEAST_FRAMES else whole[:: max(1, len(whole) // MOST_FRAMES)]
 
 
-def head_shape(track: PoseTrack) -> np.ndarray | None:
-    """Measure a person's own head: the standard head plus the usual way of each point off it.
+def head_scale(face: np.ndarray, depth: np.ndarray | None) -> float | None:
+    """Measure the size of the head: the median over frames of the similarity from the standard face to the landmarks.
+
+    Args:
+        face: (T, 70, 3) float, x px, y px, score.
+        depth: (T, 70) float px; None takes the face as seen by a distant camera.
 
     Returns:
-        (75, 3) float64, metres of the standard face; None where too few whole faces are seen. Points of the body that
-        are not seen stay the standard head's.
+        Pixels per metre of the standard face; None when too few faces are found.
     """
-    track = track.rows(whole_faces(track))
-    if not len(track):
+    whole = whole_faces(face)
+    if not len(whole):
         return None
-    head = standard_head()
-    scale, turn = turned_heads(track.face, track.face_z, head)
-    points, seen = head_points(track)
-    points = points - points[:, POSED].mean(1, keepdims=True)
-    off = points - scale[:, None, None] * head @ np.swapaxes(turn, 1, 2)  # (T, 75, 3), in the camera's axes
-    if track.face_z is None:
+    scale, _ = turned_faces(face[whole], None if depth is None else depth[whole], standard_face())
+    return float(np.median(scale))
+
+
+def face_shape(face: np.ndarray, depth: np.ndarray | None) -> np.ndarray | None:
+    """Measure a person's own face: the standard face plus the usual way of each point off it.
+
+    Args:
+        face, depth: as for `head_scale`.
+
+    Returns:
+        (70, 3) float64, metres of the standard face; None where too few whole faces are seen.
+    """
+    whole = whole_faces(face)
+    if not len(whole):
+        return None
+    standard = standard_face()
+    away = None if depth is None else depth[whole]
+    scale, turn = turned_faces(face[whole], away, standard)
+    points = np.zeros((len(whole), 70, 3))
+    points[..., :2] = face[whole, :, :2]
+    if away is not None:
+        points[..., 2] = away
+    points -= points[:, POSED].mean(1, keepdims=True)
+    off = points - scale[:, None, None] * standard @ np.swapaxes(turn, 1, 2)  # (N, 70, 3), in the camera's axes
+    if away is None:
         off[..., 2] = 0
-    own = np.where(seen[..., None], off @ turn / scale[:, None, None], np.nan)  # in the head's axes
-    shown = seen.sum(0) >= LEAST_FRAMES
-    usual = np.zeros_like(head)
-    usual[shown] = np.nanmedian(own[:, shown], 0)
-    return head + usual
-
-
-def head_points(track: PoseTrack) -> tuple[np.ndarray, np.ndarray]:
-    """Points (T, 75, 3) px of each frame's head, depth 0 where there is none, and which are seen (T, 75)."""
-    joints = np.concatenate([track.face, track.body[:, list(HEAD)]], 1).astype(np.float64)
-    seen = joints[..., 2] > 0
-    joints[..., 2] = 0
-    if track.face_z is not None and track.body_z is not None:
-        joints[..., 2] = np.concatenate([track.face_z, track.body_z[:, list(HEAD)]], 1)
-    return joints, seen
+    return standard + np.median(off @ turn / scale[:, None, None], 0)  # off in the face's axes

@@ -10,8 +10,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from understudy.body.model import Body
-from understudy.dataset.heads import head_shape
+from understudy.dataset.heads import face_shape, head_scale
 from understudy.dataset.track import ANKLES, FEET, SIDES, PoseTrack
 from understudy.semantics.joints import FINGERS
 
@@ -47,7 +46,6 @@ FLAT_PERCENTILE = 97  # without depth only the best moments show a bent leg's le
 PERCENTILE = 90  # with 80 legs that are often bent come out short and the body hangs low
 LEAST_FRAMES = 5  # a bone seen in fewer frames has no length
 MOST_PX = 1e6  # no picture is larger
-FACE_FRAMES = 200  # so many frames, evenly chosen, give the head's scale
 
 
 @dataclass(frozen=True)
@@ -82,7 +80,7 @@ class BodyStatistics:
         up: direction from hips to shoulders, and from the feet where they are seen: the median angles to the side and
             away from the camera, degrees; the second is None without depth.
         shown: hip, knee, ankle -> share of the frames that show both, 0..1.
-        head: the person's own head, as in `heads`: 75 points, metres of the standard face.
+        face: the person's own face, as in `heads`: 70 points, metres of the standard face.
     """
 
     frames: int
@@ -97,7 +95,7 @@ class BodyStatistics:
     shoulders_px: tuple[float, float] | None = None
     up: tuple[float, float | None] | None = None
     shown: Mapping[str, float] | None = None
-    head: Sequence[Sequence[float]] | None = None
+    face: Sequence[Sequence[float]] | None = None
 
     def as_json(self) -> dict[str, Any]:
         """Plain values, for an attribute of windows.h5."""
@@ -113,10 +111,14 @@ class BodyStatistics:
         stance = values["stance"]
         lengths = [number for name in ("flat", "solid") for number in (values[name] or {}).values()]
         places = [values[name] for name in ("x_px", "root_y_px", "ground_px", "height_px")]
-        places += [*(values.get("shoulders_px") or ()), *(values.get("up") or ()), *(values.get("shown") or {}).values()]
-        places += [number for point in values.get("head") or () for number in point]
-        if values.get("head") is not None and np.shape(values["head"]) != (75, 3):
-            raise ValueError(f"a head has {np.shape(values['head'])} numbers")
+        places += [
+            *(values.get("shoulders_px") or ()),
+            *(values.get("up") or ()),
+            *(values.get("shown") or {}).values(),
+        ]
+        places += [number for point in values.get("face") or () for number in point]
+        if values.get("face") is not None and np.shape(values["face"]) != (70, 3):
+            raise ValueError(f"a face has {np.shape(values['face'])} numbers")
         for number in (*lengths, *places, *(stance or {}).values()):
             if number is not None and not (isinstance(number, (int, float)) and abs(number) < MOST_PX):
                 raise ValueError(f"a length is {number!r}")
@@ -135,7 +137,7 @@ def measure_body(track: PoseTrack) -> BodyStatistics:
     nose, nose_seen = track.place("nose")
     heights = np.where(nose_seen, low - nose[:, 1], np.nan)
     shoulders, shoulders_seen = track.place("middle_shoulder")
-    head = head_shape(track)
+    face = face_shape(track.face, track.face_z)
     return BodyStatistics(
         frames=len(track),
         flat=_lengths(track, depth=False),
@@ -148,7 +150,7 @@ def measure_body(track: PoseTrack) -> BodyStatistics:
         shoulders_px=_median(shoulders[shoulders_seen, :2]),
         up=measure_up(track),
         shown={joint: _shown(track, joint) for joint in LEGS},
-        head=None if head is None else head.round(5).tolist(),
+        face=None if face is None else face.round(5).tolist(),
     )
 
 
@@ -201,37 +203,6 @@ def measure_stance(track: PoseTrack) -> Stance | None:
     return Stance(float(near), float(far), *tall)
 
 
-def head_scale(face: np.ndarray, depth: np.ndarray | None) -> float | None:
-    """Measure the size of the head: the median over frames of the similarity from a standard face to the landmarks.
-
-    Args:
-        face: (T, 70, 3) float, x px, y px, score.
-        depth: (T, 70) float px; None takes the face as seen by a distant camera.
-
-    Returns:
-        Pixels per metre of the standard face; None when too few faces are found.
-
-    Source: with depth Umeyama, PAMI 1991; without it the mean singular value of the affine camera.
-    """
-    whole = np.flatnonzero((face[..., 2] > 0).all(1))
-    if len(whole) < LEAST_FRAMES:
-        return None
-    whole = whole[:: max(1, len(whole) // FACE_FRAMES)]
-    rest = _standard_face()  # (70, 3), metres
-    points = face[whole, :, :2].astype(np.float64)
-    if depth is not None:
-        points = np.concatenate([points, depth[whole, :, None]], -1)
-    points -= points.mean(1, keepdims=True)  # (N, 70, 2 or 3)
-    if depth is None:
-        cameras = np.linalg.pinv(rest) @ points  # (N, 3, 2)
-        scales = np.linalg.svd(cameras, compute_uv=False).mean(1)
-    else:
-        left, sizes, right = np.linalg.svd(np.einsum("nki,ka->nia", points, rest))
-        sizes[:, -1] *= np.sign(np.linalg.det(left @ right))
-        scales = sizes.sum(1) / (rest**2).sum()
-    return float(np.median(scales))
-
-
 def _lengths(track: PoseTrack, depth: bool) -> dict[str, float]:
     """Length of each bone class that the track shows, px."""
     lengths = {}
@@ -263,11 +234,3 @@ def _top(track: PoseTrack) -> np.ndarray:
 def _percentile(values: np.ndarray, percentile: float) -> float | None:
     values = values[np.isfinite(values)]
     return float(np.percentile(values, percentile)) if len(values) >= LEAST_FRAMES else None
-
-
-def _standard_face() -> np.ndarray:
-    """FACE_70 (70, 3) of the neutral body at rest, centred, camera axes (x right, y down, z away), metres."""
-    body = Body("neutral")
-    face = body.face(body.rest).astype(np.float64)
-    face = np.stack([face[:, 0], -face[:, 2], face[:, 1]], 1)
-    return face - face.mean(0)

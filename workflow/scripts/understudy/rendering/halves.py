@@ -18,6 +18,7 @@ logger = logging.getLogger(__name__)
 USUAL = 0.5  # share of the frames that must show a joint for a place to be measured by it
 NEVER = 0.2  # shown in fewer, a joint is not part of the footage
 HIPS_OVER_SHOULDERS = 0.575  # distance of the hip joints over that of the shoulders
+FOOT_STRETCH = 1.0, 4.0  # ankles of people stand at different heights
 FEET = ("heel", "big_toe", "small_toe")
 Point = tuple[float, float]
 
@@ -62,7 +63,7 @@ def only_seen(moved: PoseTrack, performer: BodyStatistics) -> PoseTrack:
     if not hidden:
         return moved
     logger.warning(
-        "the performer's footage shows no %s: the figure is drawn without what lies below; film the whole body for legs",
+        "the performer's footage shows no %s: the figure is drawn without what lies below; film the whole body for it",
         " and no ".join(f"{joint}s" for joint in hidden),
     )
     body = moved.body.copy()
@@ -101,10 +102,15 @@ def standing_legs(moved: PoseTrack, performer: BodyStatistics) -> PoseTrack:
     score = np.median(body[..., 2][body[..., 2] > 0])
     for side in SIDES:
         bones = {name: rest[BODY[f"{side}_{name}"]] for name in ("hip", "knee", "ankle", *FEET)}
-        thigh, shin = (scale[n] * (bones[b] - bones[a]) for n, a, b in (("thigh", "hip", "knee"), ("shin", "knee", "ankle")))
+        thigh, shin = (
+            scale[n] * (bones[b] - bones[a]) for n, a, b in (("thigh", "hip", "knee"), ("shin", "knee", "ankle"))
+        )
         feet = {name: scale["foot"] * (bones[name] - bones["ankle"]) for name in FEET}
         usual = np.median(hips[side], 0) + thigh + shin  # (3,)
-        usual[1] = performer.ground_px - max(way[1] for way in feet.values())
+        high = max(way[1] for way in feet.values())  # of the ankle over the ground
+        usual[1] = min(usual[1], performer.ground_px - high)
+        stretch = np.clip((performer.ground_px - usual[1]) / high, *FOOT_STRETCH)
+        feet = {name: way * [1, stretch, 1] for name, way in feet.items()}
         knee, ankle = reach(
             hips[side], hips[side] + thigh, hips[side] + thigh + shin, np.broadcast_to(usual, hips[side].shape), front
         )

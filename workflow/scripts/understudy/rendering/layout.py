@@ -1,4 +1,6 @@
-"""The film that shows driver, maps and result side by side."""
+"""Films that show pictures side by side: driver, maps and result."""
+
+from collections.abc import Sequence
 
 import cv2
 import numpy as np
@@ -22,10 +24,15 @@ def join_panels(driving: np.ndarray, maps: np.ndarray, result: np.ndarray) -> np
     Returns:
         (H', W', 3) uint8 RGB, sides even.
     """
-    height = max(each.shape[0] for each in (driving, maps, result))
-    panels = [_labelled(_to_height(each, height), label) for each, label in zip((driving, maps, result), LABELS)]
+    return join_labelled((driving, maps, result), LABELS)
+
+
+def join_labelled(pictures: Sequence[np.ndarray], labels: Sequence[str]) -> np.ndarray:
+    """Set pictures (H, W, 3) uint8 of any sizes beside each other under their labels: (H', W', 3) uint8, sides even."""
+    height = max(each.shape[0] for each in pictures)
+    panels = [_labelled(_to_height(each, height), label) for each, label in zip(pictures, labels, strict=True)]
     gap = np.full((panels[0].shape[0], GAP_PX, 3), GROUND, np.uint8)
-    return _to_even(np.concatenate([panels[0], gap, panels[1], gap, panels[2]], 1))
+    return _to_even(np.concatenate([part for panel in panels for part in (gap, panel)][1:], 1))
 
 
 def panel_boxes(

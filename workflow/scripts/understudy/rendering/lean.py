@@ -1,7 +1,7 @@
 """Cameras that lean: the driver is turned upright as the performer's camera shows people upright.
 
-Whoever stands, stands upright most of the time; so the usual way from feet to shoulders tells how a camera is rolled and
-pitched, and the difference of the two clips is what is to be turned back.
+Whoever stands, stands upright most of the time; so the usual way from feet to shoulders tells how a camera is rolled
+and pitched, and the difference of the two clips is what is to be turned back.
 """
 
 import logging
@@ -29,7 +29,9 @@ def lean(driver: BodyStatistics, performer: BodyStatistics) -> tuple[float, floa
     known = driver.up[1] is not None and performer.up[1] is not None
     pitch = _held(performer.up[1] - driver.up[1], LEAST_PITCH_DEG) if known else 0.0
     if roll or pitch:
-        logger.info("the cameras lean differently: the driver is rolled by %.0f and pitched by %.0f degrees", roll, pitch)
+        logger.info(
+            "the cameras lean differently: the driver is rolled by %.0f and pitched by %.0f degrees", roll, pitch
+        )
     return roll, pitch
 
 

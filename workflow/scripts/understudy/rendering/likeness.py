@@ -1,8 +1,8 @@
-"""What makes a head and a hand somebody's own: the performer's takes the place of the driver's, the expression stays."""
+"""What makes a face and a hand somebody's own: the performer's replaces the driver's, the expression stays."""
 
 import numpy as np
 
-from understudy.dataset.heads import EARS, LEAST_FRAMES, head_points, turned_heads
+from understudy.dataset.heads import LEAST_FRAMES, POSED, turned_faces
 from understudy.dataset.statistics import FINGER_BONES, BodyStatistics
 from understudy.dataset.track import PoseTrack
 from understudy.semantics.joints import HAND_21, HAND_LIMBS
@@ -10,30 +10,29 @@ from understudy.semantics.joints import HAND_21, HAND_LIMBS
 FINGER_SPREAD = (0.7, 1.4)  # a finger's ratio may differ so much from the whole hand's
 
 
-def head_offsets(track: PoseTrack, driver: BodyStatistics, performer: BodyStatistics) -> np.ndarray:
-    """Find how each point of the driver's head moves to lie as it does on the performer's, at the driver's size.
+def face_offsets(track: PoseTrack, driver: BodyStatistics, performer: BodyStatistics) -> np.ndarray:
+    """Find how each point of the driver's face moves to lie as it does on the performer's, at the driver's size.
 
     Args:
         track: the driver's poses.
-        driver, performer: with the head of each.
+        driver, performer: with the face of each.
 
     Returns:
-        (T, 75, 3) px about the middle of the ears: the difference of the two heads, turned as the driver's is; zeros in
-        frames without a whole face, and where one of the clips shows too few or has no depth.
+        (T, 70, 3) px: the difference of the two faces, turned as the driver's is; zeros in frames without a whole face,
+        and where one of the clips shows too few or has no depth.
     """
-    offsets = np.zeros((len(track), 75, 3))
+    offsets = np.zeros((len(track), 70, 3))
     whole = (track.face[..., 2] > 0).all(1)
-    alike = (driver.solid is None) == (performer.solid is None)  # heads seen with depth and without differ
-    if driver.head is None or performer.head is None or not alike or whole.sum() < LEAST_FRAMES:
+    alike = (driver.solid is None) == (performer.solid is None)  # faces seen with depth and without differ
+    if driver.face is None or performer.face is None or not alike or whole.sum() < LEAST_FRAMES:
         return offsets
-    theirs, ours = np.array(driver.head), np.array(performer.head)
+    theirs, ours = np.array(driver.face), np.array(performer.face)
     change = ours - theirs
-    change -= change[list(EARS)].mean(0)
+    change -= change[POSED].mean(0)
     depth = None if track.face_z is None else track.face_z[whole]
-    scale, turn = turned_heads(track.face[whole], depth, theirs)
+    scale, turn = turned_faces(track.face[whole], depth, theirs)
     offsets[whole] = scale[:, None, None] * change @ np.swapaxes(turn, 1, 2)
-    _, seen = head_points(track)
-    return offsets * seen[..., None]
+    return offsets
 
 
 def finger_ratios(driver: BodyStatistics, performer: BodyStatistics, hand: float, solid: bool) -> dict[str, float]:

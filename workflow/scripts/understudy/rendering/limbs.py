@@ -1,7 +1,7 @@
 """A surface without a body behind it, carried over limb by limb: the driver's parts moved onto the performer's bones.
 
-Each part keeps its U and V; along its bone it is stretched like the bone, across like the whole person. What the driver's
-picture hides stays unknown, so narrow seams are filled from beside them and nothing else is invented.
+Each part keeps its U and V; along its bone it is stretched like the bone, across like the whole person. What the
+driver's picture hides stays unknown, so narrow seams are filled from beside them and nothing else is invented.
 """
 
 from collections.abc import Mapping

@@ -10,13 +10,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from understudy.dataset.heads import FACE
-from understudy.dataset.heads import HEAD as _HEAD
 from understudy.dataset.statistics import BONES, BodyStatistics
 from understudy.dataset.track import FEET, PoseTrack
 from understudy.rendering.gaps import fill_linear
 from understudy.rendering.halves import anchors, completed_hips, lacks_legs, only_seen, standing_legs
-from understudy.rendering.likeness import finger_ratios, grown_hands, head_offsets
+from understudy.rendering.likeness import face_offsets, finger_ratios, grown_hands
 from understudy.rendering.stance import shifted, stand
 from understudy.rendering.touch import keep_touching
 from understudy.semantics.joints import BODY
@@ -49,6 +47,7 @@ _TREE = (
         for joint, base, bone in _SIDE_TREE
     ),
 )
+_HEAD = tuple(BODY[name] for name in ("nose", "left_eye", "right_eye", "left_ear", "right_ear"))
 _WRISTS = (BODY["left_wrist"], BODY["right_wrist"])
 
 
@@ -71,7 +70,7 @@ def retarget(track: PoseTrack, driver: BodyStatistics, performer: BodyStatistics
     if stands:
         track = completed_hips(track, _Bodies(track).hips)
     likeness = Likeness(
-        head_offsets(track, driver, performer),
+        face_offsets(track, driver, performer),
         finger_ratios(driver, performer, ratios["hand"], track.has_depth and _solid(driver, performer)),
     )
     bodies = _Bodies(track)
@@ -131,9 +130,9 @@ def _grounded(
 
 @dataclass(frozen=True)
 class Likeness:
-    """What is the performer's own beyond lengths: (T, 75, 3) px of the head's points, ratio of each finger's bone."""
+    """What is the performer's own beyond lengths: (T, 70, 3) px of the face's points, ratio of each finger's bone."""
 
-    head: np.ndarray
+    face: np.ndarray
     fingers: Mapping[str, float]
 
 
@@ -175,9 +174,8 @@ class _Bodies:
             new[name] = new[base] + ratios[bone] * (old[name] - old[base])
             body[:, joint] = new[name]
         head = (new["shoulders"] + ratios["neck"] * (self.head - self.shoulders))[:, None]
-        size, own = ratios["head"], likeness.head
-        body[:, _HEAD] = head + size * (self.body[:, _HEAD] - self.head[:, None] + own[:, FACE:])
-        face = head + size * (self.face - self.head[:, None] + own[:, :FACE])
+        body[:, _HEAD] = head + ratios["head"] * (self.body[:, _HEAD] - self.head[:, None])
+        face = head + ratios["head"] * (self.face - self.head[:, None] + likeness.face)
         old_wrists, new_wrists = (
             np.stack([places["left_wrist"], places["right_wrist"]], 1)[:, :, None] for places in (old, new)
         )

@@ -7,15 +7,16 @@ foot rests, the performer's goes its way only: none where it stands still, the d
 from dataclasses import replace
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 from scipy.ndimage import gaussian_filter1d
 
 from understudy.dataset.track import PoseTrack
 from understudy.rendering.gaps import fill_linear
 from understudy.semantics.joints import BODY
 
-RESTS = 0.025  # of the body's height: a foot that rests stays in a box as wide and high
-STILL, SLIDES = 0.010, 0.015  # in a box as wide and high it stands still, slides freely; something between the two
-LEAST_FRAMES = 5  # a shorter rest is none
+RESTS = 0.010  # of the body's height: around a moment of rest a foot stays in a box as wide and high
+WINDOW_FRAMES = 5  # for so many frames
+SLIDES = 0.020, 0.030  # of the height: in such boxes a whole rest begins to be a slow slide, and is the driver's own
 ROOT_FRAMES = 4.0  # the body follows its feet sideways as smoothly (sigma of a Gaussian); the legs take what is left
 MOST = 0.03  # of the body's height: more than that a leg is not stretched
 TORSOS = 3.0  # a person's height over that of the torso
@@ -48,24 +49,21 @@ def stand(moved: PoseTrack, driver: PoseTrack, scale: float) -> PoseTrack:
 
 
 def rests(place: np.ndarray, seen: np.ndarray, still_px: float) -> list[tuple[int, int]]:
-    """Find first frame and end of the spans in which a point (T, 2) px stays in a box of this size; it is seen (T,)."""
-    spans, first = [], 0
-    while first < len(place):
-        if not seen[first]:
-            first += 1
-            continue
-        low, high, end = place[first].copy(), place[first].copy(), first + 1
-        while end < len(place) and seen[end]:
-            low, high = np.minimum(low, place[end]), np.maximum(high, place[end])
-            if (high - low).max() > still_px:
-                break
-            end += 1
-        if end - first >= LEAST_FRAMES:
-            spans.append((first, end))
-            first = end
-        else:
-            first += 1
-    return spans
+    """Find first frame and end of the spans in which a point rests.
+
+    Args:
+        place: (T, 2) px.
+        seen: (T,) bool.
+        still_px: side of the box that it does not leave in any `WINDOW_FRAMES` frames on end.
+    """
+    frames = len(place) - WINDOW_FRAMES + 1
+    if frames < 1:
+        return []
+    windows = sliding_window_view(np.where(seen[:, None], place, np.nan), WINDOW_FRAMES, axis=0)  # (N, 2, W)
+    still = (np.ptp(windows, axis=-1) <= still_px).all(1)  # a comparison with what is not seen is false
+    resting = np.convolve(still, np.ones(WINDOW_FRAMES)) > 0  # (T,)
+    edges = np.flatnonzero(np.diff(np.concatenate([[0], resting, [0]])))
+    return [(int(first), int(end)) for first, end in edges.reshape(-1, 2)]
 
 
 def foot_place(track: PoseTrack, side: str) -> tuple[np.ndarray, np.ndarray]:
@@ -96,23 +94,12 @@ def _foot_shifts(moved: PoseTrack, driver: PoseTrack, side: str, scale: float) -
     height = _height(driver)
     spans = rests(place, seen & walked_seen, RESTS * height)
     shift, known = np.zeros((len(moved), 2)), np.zeros(len(moved), bool)
-    for first, end in merged(spans):
+    for first, end in spans:
         own = place[first:end] - np.median(place[first:end], 0)
-        free = np.clip((np.ptp(own, axis=0).max() / height - STILL) / (SLIDES - STILL), 0, 1)
+        free = np.interp(np.ptp(own, axis=0).max() / height, SLIDES, (0, 1))
         target = np.median(walked[first:end], 0) + free * scale * own
         shift[first:end], known[first:end] = target - walked[first:end], True
     return shift, known
-
-
-def merged(spans: list[tuple[int, int]]) -> list[tuple[int, int]]:
-    """Join spans that follow each other closely: a foot that slides slowly rests nowhere."""
-    joined: list[tuple[int, int]] = []
-    for first, end in spans:
-        if joined and first - joined[-1][1] < LEAST_FRAMES:
-            joined[-1] = joined[-1][0], end
-        else:
-            joined.append((first, end))
-    return joined
 
 
 def _filled(shift: np.ndarray, known: np.ndarray) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""Hands that touch: where the driver's hand lies on the head, the trunk, a thigh or the other hand, the performer's does.
+"""Hands that touch: where the driver's lies on head, trunk, thigh or the other hand, the performer's does too.
 
 Arms and trunks differ from person to person, so an arm led by its own bones alone would leave the hip or sink into it.
 A hand's place on what it touches is carried over, and the arm reaches for it. It takes depth: in a flat picture a hand
@@ -126,9 +126,12 @@ def _trunk(old: _Frame, new: _Frame, side: int) -> _Touch:
     out = np.hypot(along[:, 0] / wide, along[:, 2] / deep)
     beside = np.hypot(along[:, 0], along[:, 2]) * np.maximum(1 - 1 / np.maximum(out, 1e-6), 0)
     above = np.maximum(np.maximum(-0.15 - height, height - 1), 0) * old.torso
-    gap = np.where(old.shows("left_hip", "right_hip", "left_shoulder", "right_shoulder"), np.hypot(beside, above), np.inf)
+    gap = np.where(
+        old.shows("left_hip", "right_hip", "left_shoulder", "right_shoulder"), np.hypot(beside, above), np.inf
+    )
     scaled = np.stack(
-        [along[:, 0] * new.half_width(height) / wide, height * new.torso, along[:, 2] * TRUNK_DEPTH * new.torso / deep], 1
+        [along[:, 0] * new.half_width(height) / wide, height * new.torso, along[:, 2] * TRUNK_DEPTH * new.torso / deep],
+        1,
     )
     return _Touch(gap, new.hips + np.einsum("tij,ti->tj", new.axes(), scaled))
 
@@ -161,9 +164,7 @@ def _other_hand(old: _Frame, new: _Frame, side: int, ratio: float) -> _Touch:
     """The other palm: both meet in the middle of their ways."""
     apart = old.palms[:, side] - old.palms[:, 1 - side]
     gap = np.maximum(np.linalg.norm(apart, axis=1) - PALM_DEPTH * old.height, 0)
-    return _Touch(
-        np.where(old.shows("left_wrist", "right_wrist"), gap, np.inf), new.palms.mean(1) + ratio * apart / 2
-    )
+    return _Touch(np.where(old.shows("left_wrist", "right_wrist"), gap, np.inf), new.palms.mean(1) + ratio * apart / 2)
 
 
 def _unit(vectors: np.ndarray) -> np.ndarray:
