@@ -311,8 +311,8 @@ def main(page: Path, estimated: bool) -> None:
         "measured on another dance.\n\n"
         "Joints: distance of 17 joints from the performer's own in that dance, percent of the body's height (nose to "
         "lower foot); placed: after one shift for each clip. Legs, head: their share of the way from ankles to ears, "
-        "percent off the performer's own. Parts: share of the person's true pixels with the right part. Slide: percent of "
-        "the body's height for each second that the true foot stands.\n"
+        "percent off the performer's own. Parts: share of the person's true pixels with the right part. "
+        "Slide: percent of the body's height for each second that the true foot stands.\n"
     )
     page.write_text("\n".join(["# Retargeting, measured\n", about, *tables]), encoding="utf-8")
     logger.info("%s", page.read_text(encoding="utf-8"))

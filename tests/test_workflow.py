@@ -287,6 +287,13 @@ def test_overlays_run_without_training(project):
     assert (project / "results" / "clips" / "ben" / "doubtful.tsv").read_text().startswith("frame\t")
 
 
+def test_previews_run_without_training(project):
+    assert set(planned(project, "previews")) == {"preview_transfer", "previews"}
+    snakemake(project, "previews")
+    with av.open(str(project / "results/transfers/ada/ben/preview.mp4")) as film:
+        assert sum(1 for _ in film.decode(video=0)) == 15
+
+
 def test_vid2vid_draws_from_limbs_alone_with_a_face_and_a_warm_start(project, tmp_path):
     """No surface, two heights, a face network in the last stage; a second performer starts from the first one's."""
     folder = shutil.copytree(project, tmp_path / "project", symlinks=True)
