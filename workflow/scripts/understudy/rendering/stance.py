@@ -8,7 +8,6 @@ from dataclasses import replace
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
-from scipy.ndimage import gaussian_filter1d
 
 from understudy.dataset.track import PoseTrack
 from understudy.rendering.gaps import fill_linear
@@ -17,7 +16,6 @@ from understudy.semantics.joints import BODY
 RESTS = 0.010  # of the body's height: around a moment of rest a foot stays in a box as wide and high
 WINDOW_FRAMES = 5  # for so many frames
 SLIDES = 0.020, 0.030  # of the height: in such boxes a whole rest begins to be a slow slide, and is the driver's own
-ROOT_FRAMES = 4.0  # the body follows its feet sideways as smoothly (sigma of a Gaussian); the legs take what is left
 MOST = 0.03  # of the body's height: more than that a leg is not stretched
 TORSOS = 3.0  # a person's height over that of the torso
 
@@ -33,19 +31,14 @@ def stand(moved: PoseTrack, driver: PoseTrack, scale: float) -> PoseTrack:
         scale: of the performer's way over the driver's.
 
     Returns:
-        Poses whose roots and legs moved by a little; bones of the legs stretch by `MOST` of the height at most.
+        Poses whose feet moved by `MOST` of the height at most, knees half as far; the hips stay where they are.
     """
     shifts, known = zip(*(_foot_shifts(moved, driver, side, scale) for side in _SIDES))
     if not any(each.any() for each in known):
         return moved
-    feet = np.stack([_filled(shift, rests) for shift, rests in zip(shifts, known, strict=True)], 1)  # (T, 2, 2)
-    feet = np.where(np.isfinite(feet), feet, feet[:, ::-1])  # a foot that never rests goes with the other one
-    root = gaussian_filter1d(feet.mean(1), ROOT_FRAMES, axis=0, mode="nearest")  # (T, 2)
-    root[:, 1] = 0  # the height is the ground's affair
-    legs = feet - root[:, None]
-    size = np.linalg.norm(legs, axis=-1, keepdims=True)
-    legs *= np.minimum(1, MOST * _height(moved) / np.maximum(size, 1e-9))
-    return _shift_legs(shifted(moved, root), legs)
+    feet = np.stack([fill_linear(shift, still) for shift, still in zip(shifts, known, strict=True)], 1)  # (T, 2, 2)
+    size = np.linalg.norm(feet, axis=-1, keepdims=True)
+    return _shift_legs(moved, feet * np.minimum(1, MOST * _height(moved) / np.maximum(size, 1e-9)))
 
 
 def rests(place: np.ndarray, seen: np.ndarray, still_px: float) -> list[tuple[int, int]]:
@@ -100,10 +93,6 @@ def _foot_shifts(moved: PoseTrack, driver: PoseTrack, side: str, scale: float) -
         target = np.median(walked[first:end], 0) + free * scale * own
         shift[first:end], known[first:end] = target - walked[first:end], True
     return shift, known
-
-
-def _filled(shift: np.ndarray, known: np.ndarray) -> np.ndarray:
-    return fill_linear(shift, known) if known.any() else np.full_like(shift, np.nan)
 
 
 def _shift_legs(track: PoseTrack, by: np.ndarray) -> PoseTrack:
