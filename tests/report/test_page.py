@@ -65,6 +65,7 @@ def test_figures_stand_beside_yardsticks_and_every_one_is_explained(results):
         assert words in text
     assert "23.77" in text and "20.83" in text
     assert "the film is 2.9 dB better" in text
+    assert "<summary>Against the true film: face, hands, whole picture</summary>" in text
     assert "-1.54 dB" in text
     names = re.findall(r"<b>([^<]+)</b>: ", text)
     assert {"This film", "Nearest training frame", "Trained"} <= set(names)

@@ -28,9 +28,7 @@ MOST_SHOTS = 8
 def view_tables(record: Mapping[str, Any], said: set[str]) -> list[Table]:
     """Make the tables of a transfer's metrics.json; `said` are meanings that stand on the page."""
     candidates = (
-        figure_table(
-            "Against the true film", record.get("figures", {}), said, "Only synthetic pairs have a true film."
-        ),
+        *figure_tables("Against the true film", record.get("figures", {}), said, "Only synthetic pairs have one."),
         figure_table(
             "The pose found again in the finished film",
             record.get("pose") or {},
