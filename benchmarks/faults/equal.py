@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 from pathlib import Path
 
 import av
@@ -70,4 +71,10 @@ def _picture(path: Path) -> object:
     return picture.shape, picture.tobytes()
 
 
-_CONTENT = {".h5": _datasets, ".safetensors": _weights, ".mp4": _film, ".png": _picture}
+def _page(path: Path) -> str:
+    """A page's text without the moments at which films and page were written."""
+    return _MOMENT.sub("", path.read_text(encoding="utf-8"))
+
+
+_MOMENT = re.compile(r"\d{1,2} \w+ \d{4}, \d\d:\d\d UTC")
+_CONTENT = {".html": _page, ".h5": _datasets, ".safetensors": _weights, ".mp4": _film, ".png": _picture}

@@ -46,7 +46,7 @@ class Case:
     def start(self, before: Callable[[], None] | None = None) -> Run:
         """Start the command of this case; always the same."""
         self.logs += 1
-        words = self.base.words(self.folder, self.target.outputs[0])
+        words = self.base.words(self.folder, self.target.outputs[0], settings=self.target.settings)
         return start(words, self.folder.parent / f"{self.folder.name}-{self.logs}.log", self.target.rule, before)
 
     def moment(self) -> float:

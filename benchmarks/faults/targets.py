@@ -3,19 +3,24 @@
 from dataclasses import dataclass
 
 ADA, BEN = "results/clips/ada", "results/clips/ben"
+PIECES = f"{ADA}/segments"  # Ada's clip is split in three, Ben's is not
 PERFORMER, TRANSFER = "results/performers/ada", "results/transfers/ada/ben"
 FETCHED = "weights/raft/raft-things.pth"
 
 
 @dataclass(frozen=True)
 class Target:
-    """One job: `outputs[0]` is what the command asks for; a training has a state that is not declared."""
+    """One job: `outputs[0]` is what the command asks for; a training has a state that is not declared.
+
+    `settings` are changes that the job's rule needs to be there, for Snakemake's --config.
+    """
 
     name: str
     rule: str
     outputs: tuple[str, ...]
     inputs: tuple[str, ...] = ()
     state: str = ""
+    settings: tuple[str, ...] = ()
 
 
 def _stage(name: str, previous: str = "") -> Target:
@@ -40,7 +45,31 @@ TARGETS = (
     Target("draw_people", "draw_people", _files(BEN, "people.png"), _files(BEN, "frames.h5", "people.h5")),
     Target("estimate_pose", "estimate_pose", _files(BEN, "pose.h5"), _files(BEN, "frames.h5", "people.h5")),
     Target("estimate_surface", "estimate_surface", _files(BEN, "surface.h5"), _files(BEN, "frames.h5", "pose.h5")),
-    Target("estimate_flow", "estimate_flow", _files(ADA, "flow.h5"), _files(ADA, "frames.h5")),
+    Target("estimate_flow", "estimate_flow", _files(BEN, "flow.h5"), _files(BEN, "frames.h5")),
+    # MediaPipe's blocks are longer than these clips, so its search for people is never split here.
+    Target(
+        "find_people_segment",
+        "find_people_segment",
+        _files(PIECES, "people_2of3.h5"),
+        _files(ADA, "frames.h5", "truth.h5"),
+        settings=("pose={backend: truth}",),
+    ),
+    Target("follow_person", "follow_person", _files(PIECES, "followed.h5"), _files(ADA, "frames.h5", "people.h5")),
+    Target("register_segment", "register_segment", _files(PIECES, "shifts_1of3.h5"), _files(PIECES, "followed.h5")),
+    Target("fit_surface", "fit_surface", _files(PIECES, "fit.json"), _files(ADA, "frames.h5", "pose.h5")),
+    Target(
+        "estimate_surface_segment",
+        "estimate_surface_segment",
+        _files(PIECES, "surface_3of3.h5"),
+        (*_files(ADA, "frames.h5", "pose.h5"), *_files(PIECES, "fit.json")),
+    ),
+    Target("estimate_flow_segment", "estimate_flow_segment", _files(PIECES, "flow_2of3.h5"), _files(ADA, "frames.h5")),
+    Target(
+        "estimate_flow joined",
+        "estimate_flow",
+        _files(ADA, "flow.h5"),
+        _files(PIECES, "flow_1of3.h5", "flow_2of3.h5", "flow_3of3.h5"),
+    ),
     Target("estimate_camera", "estimate_camera", _files(ADA, "camera.h5"), _files(ADA, "frames.h5", "surface.h5")),
     Target(
         "draw_overlay",
@@ -104,5 +133,11 @@ TARGETS = (
             *_files(TRANSFER, "video.mp4", "driving.h5", "film_people.h5"),
             *_files(PERFORMER, "s1t1/generator.safetensors", "windows.h5"),
         ),
+    ),
+    Target(
+        "build_report",
+        "build_report",
+        ("results/report/index.html",),
+        (*_files(TRANSFER, "video.mp4", "metrics.json", "coverage.json"), *_files(PERFORMER, "metrics.json")),
     ),
 )
