@@ -9,6 +9,7 @@ from snakemake.exceptions import WorkflowError
 
 sys.path.append(str(Path(workflow.basedir) / "workflow" / "scripts"))
 
+from understudy.devices import has_gpus
 from understudy.errors import UnderstudyError
 from understudy.running import claim_folder, name_parent, unwritable
 from understudy.validation import load_project
@@ -16,14 +17,16 @@ from understudy.weights import load_weights
 
 JOIN_MB = 4000  # memory of a job that joins segments
 
-# Threads that wait must sleep: spinning ones cost a busy machine four fifths of its training steps (measured).
-os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+# Threads that wait for each other spin for a quarter of a millisecond, then sleep. Never spinning halves the steps of a
+# quiet machine, spinning for long costs a busy one up to four fifths of them (measured, docs/figures.md).
+os.environ.setdefault("GOMP_SPINCOUNT", "10000")
 
 # A training that is asked to end saves first; a shell that died of SIGTERM before it would end the whole job.
 shell.prefix("trap : TERM; set -euo pipefail; ")
 
-# On a cluster, the GPUs of a workstation (profiles/default, which is read besides any profile) limit no job.
-if workflow.resource_settings.nodes:
+# The GPUs of a workstation (profiles/default, which is read besides any profile) limit no job on a cluster, and none on a
+# machine without one, where jobs wait for processors only.
+if workflow.resource_settings.nodes or not has_gpus():
     workflow.register_resource("gpu", 1024)
 
 # A killed run leaves no lock that stops the same command, and no job that runs on behind it.

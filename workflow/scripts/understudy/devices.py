@@ -11,6 +11,7 @@ import subprocess
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
+from pathlib import Path
 
 logger = logging.getLogger(__name__)
 
@@ -48,6 +49,11 @@ def own_gpus(count: int) -> Iterator[None]:
             logger.info("keeps %s to itself", ", ".join(own))
         with _shown(own):
             yield
+
+
+def has_gpus() -> bool:
+    """Whether this machine has the driver of a GPU, NVIDIA's or AMD's; asks no program."""
+    return shutil.which("nvidia-smi") is not None or Path("/dev/kfd").exists()
 
 
 def listed_gpus() -> list[str]:
