@@ -1,7 +1,6 @@
 """Surfaces of a clip: part index, U, V and matte of every frame, one row per frame."""
 
 import hashlib
-import json
 import logging
 import time
 from collections.abc import Sequence
@@ -16,6 +15,7 @@ from understudy.errors import BackendError, LayoutError
 from understudy.job import atomic_path
 from understudy.joining import open_segments
 from understudy.layouts import Writer, create, open_file
+from understudy.seals import read_json, write_json
 from understudy.segments import Segment
 from understudy.semantics.pose_rows import PoseRows
 from understudy.semantics.surface_backends._contract import FrameSurface, SurfaceBackend
@@ -27,6 +27,7 @@ logger = logging.getLogger(__name__)
 
 BACKENDS = "understudy.semantics.surface_backends"
 PARTS = 24
+FITTED = "fitted"  # key of what is fitted to a whole clip, in its file
 
 
 def estimate_surface(
@@ -103,12 +104,12 @@ def fit_surface(frames: Path, pose: Path, fit: Path, settings: SurfaceSettings, 
         _hold_together(clip, poses, pose)
         backend.fit(clip, PoseRows(poses, 0, len(clip)), threads)
     with atomic_path(fit) as beside:
-        beside.write_text(json.dumps(backend.attributes()), encoding="utf-8")
+        write_json(beside, {FITTED: backend.attributes()})
 
 
 def _taken(fit: Sequence[str]) -> dict[str, Any]:
     """Read what `fit_surface` wrote, if it was asked to."""
-    return json.loads(Path(fit[0]).read_text(encoding="utf-8")) if fit else {}
+    return read_json(Path(fit[0]), (FITTED,))[FITTED] if fit else {}
 
 
 def _hold_together(clip: Frames, poses: h5py.File, pose: Path) -> None:

@@ -68,7 +68,8 @@ def open_truth(frames: Frames) -> Iterator[Truth]:
     if not path.is_file():
         raise BackendError(
             f"The backend 'truth' reads {FILE} beside the video {frames.source}, but {path} does not exist; only "
-            f"synthetic clips have one: choose another backend for this clip."
+            f"synthetic clips have one. Where it was removed from one, delete {frames.source} and run the same command "
+            f"again, which makes both; else choose another backend for this clip."
         )
     with open_file(path, "truth") as file:
         yield Truth(file, frames)
