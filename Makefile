@@ -41,7 +41,7 @@ else
 endif
 
 test: $(VENV)/.dev  ## run every test; WORKERS=4 for more side by side
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile
+	OMP_NUM_THREADS=1 GOMP_SPINCOUNT=0 $(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile
 
 cluster: $(VENV)/.cluster  ## install what `snakemake --profile slurm` needs (docs/cluster.md)
 

@@ -1,5 +1,6 @@
 """Settings, clips and the small functions by which recipes ask for them."""
 
+import json
 import os
 import re
 import sys
@@ -513,8 +514,9 @@ def report_transfers(wildcards):
 
 
 def configuration(wildcards):
-    """Return the whole configuration, for the report alone: whatever changes in it writes the page anew."""
-    return project.settings
+    """Return the whole configuration, for the report alone: whatever changes in it but the order of keys writes the
+    page anew."""
+    return json.loads(json.dumps(project.settings, sort_keys=True))
 
 
 def exported_keypoints(wildcards):

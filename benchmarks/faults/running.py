@@ -72,6 +72,7 @@ def start(words: list[str], log: Path, rule: str, before: Callable[[], None] | N
     environment = os.environ | {
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
         "OMP_NUM_THREADS": "1",
+        "GOMP_SPINCOUNT": "0",  # cases run side by side, so threads that wait give way at once
     }
     with log.open("w") as file:
         process = subprocess.Popen(
