@@ -104,6 +104,12 @@ TARGETS = (
         (f"{TRANSFER}/driving.h5", f"{PERFORMER}/windows.h5"),
     ),
     Target(
+        "preview_transfer",
+        "preview_transfer",
+        _files(TRANSFER, "preview.mp4"),
+        (f"{TRANSFER}/driving.h5", f"{PERFORMER}/windows.h5", *_files(BEN, "frames.h5")),
+    ),
+    Target(
         "render_transfer",
         "render_transfer",
         _files(TRANSFER, "video.mp4", "side_by_side.mp4"),
