@@ -53,8 +53,9 @@ rule follow_person:
 
 
 rule register_segment:
-    """Find how far the joints of one segment of a long clip lie off the person's outline."""
+    """Find how far the joints of one segment of a long clip lie off the person's outline, and how it moves."""
     input:
+        frames="results/clips/{clip}/frames.h5",
         followed="results/clips/{clip}/segments/followed.h5",
     output:
         shifts=temp("results/clips/{clip}/segments/shifts_{segment}.h5"),
@@ -70,6 +71,7 @@ rule register_segment:
         runtime=growing(240),
     params:
         segment="{segment}",
+        settings=pose_section,
         version=version("semantics"),
     script:
         "../workflow/scripts/register_segment.py"

@@ -73,18 +73,21 @@ def test_embedded_estimator_meets_the_truth(synthetic_clip):
 
 @pytest.mark.slow
 def test_smoothing_calms_without_delay(synthetic_clip, tmp_path):
-    """The filter takes out most of the trembling and does not make the error larger."""
-    trembling, error = [], []
+    """The filter takes out most of the trembling, the picture's motion more, and neither makes the error larger."""
+    moves, error = [], []
     with open_file(synthetic_clip.folder / "truth.h5", "truth") as truth:
         exact = truth["body"][..., :2]
-    for window in (1, 7):
-        make_pose(synthetic_clip.frames, tmp_path / "pose.h5", pose_settings("mediapipe", smooth_frames=window))
+    for window, weight in ((1, 0), (7, 0), (7, 50)):
+        settings = pose_settings("mediapipe", smooth_frames=window, motion_weight=weight)
+        make_pose(synthetic_clip.frames, tmp_path / "pose.h5", settings)
         with h5py.File(tmp_path / "pose.h5") as file:
             offset = file["body"][..., :2] - exact
-        trembling.append(np.median(np.abs(np.diff(offset, n=2, axis=0))))
+        moves.append(np.abs(np.diff(offset, axis=0)).mean())
         error.append(np.median(np.linalg.norm(offset, axis=-1)))
-    assert trembling[1] < 0.6 * trembling[0]
+    assert moves[1] < 0.8 * moves[0]
+    assert moves[2] < 0.8 * moves[1]
     assert error[1] < 1.05 * error[0]
+    assert error[2] < error[1]
 
 
 def test_truth_is_the_truth(tiny_clip, tmp_path):

@@ -74,7 +74,7 @@ def test_people_with_a_memory_are_joined_to_the_bit_and_meet_at_the_seams(synthe
     follow_person(frames, tmp_path / "joined.h5", followed, Choice("largest"), settings)
     shifts = [tmp_path / f"shifts_{segment}.h5" for segment in THREE]
     for segment, path in zip(THREE, shifts, strict=True):
-        register_segment(followed, path, segment)
+        register_segment(frames, followed, path, segment, settings)
     pose = tmp_path / "joined_pose.h5"
     estimate_pose(frames, tmp_path / "joined.h5", pose, Choice("largest"), settings, 1, [followed], shifts)
     poses = []

@@ -113,7 +113,7 @@ def test_frames_without_a_person(gap, valid):
     }
     rows["body"][:, 4, 1] = np.arange(30) + 20
     rows["body"][10 : 10 + gap] = 0
-    found = smooth_clip(rows, pose_settings("any", smooth_frames=7, gap_frames=4))
+    found = smooth_clip(rows, pose_settings("any", smooth_frames=7, gap_frames=4, motion_weight=0))
     expected = np.ones(30, bool)
     expected[10 : 10 + gap] = valid
     np.testing.assert_array_equal(found, expected)
@@ -135,3 +135,23 @@ def test_a_guessed_palm_gives_way_between_two_seen_hands():
     rows["hands"][5, 0, [0, 2, 5, 17]] = (48, 40, 0.4)
     smooth_clip(rows, pose_settings("any", smooth_frames=1, gap_frames=4))
     np.testing.assert_allclose(rows["hands"][5, 0, :, 0], 40)
+
+
+@pytest.mark.parametrize("weight", [0, 50])
+def test_places_are_left_to_the_motion_where_it_counts(weight):
+    """Depths are filtered either way."""
+    random = np.random.default_rng(1)
+    rows = {
+        "body": np.tile(np.float32([50, 60, 0.9]), (12, 25, 1)),
+        "face": np.zeros((12, 70, 3), np.float32),
+        "hands": np.zeros((12, 2, 21, 3), np.float32),
+        "body_z": random.normal(0, 1, (12, 25)).astype(np.float32),
+        "face_z": np.zeros((12, 70), np.float32),
+        "hands_z": np.zeros((12, 2, 21), np.float32),
+    }
+    rows["body"][:, 4, 1] = 400
+    rows["body"][..., :2] += random.normal(0, 0.3, (12, 25, 2))
+    before = {name: values.copy() for name, values in rows.items()}
+    smooth_clip(rows, pose_settings("any", smooth_frames=7, gap_frames=4, motion_weight=weight))
+    assert np.array_equal(rows["body"], before["body"]) == (weight > 0)
+    assert np.abs(rows["body_z"]).mean() < 0.8 * np.abs(before["body_z"]).mean()

@@ -255,6 +255,7 @@ KINDS: dict[str, tuple[str, Callable[[Any], bool]]] = {
     "size": ("a whole number of 1 to 65536", _within(1, 2**16, whole=True)),
     "number": ("a finite number", _within(-1e12, 1e12, whole=False)),
     "positive": ("a number above 0", _within(1e-9, 1e9, whole=False)),
+    "pixels": ("pixels of 0 or more", _within(0, 1e6, whole=False)),
     "seconds": ("seconds of 0 or more", _within(0, 1e9, whole=False)),
     "flag": ("true or false", lambda value: _plain(value, bool)),
     "text": ("text", lambda value: isinstance(value, str)),

@@ -130,6 +130,9 @@ LAYOUTS: dict[str, dict[str, Array]] = {
     "shifts": {
         "shift": Array("float64", ("T", 12, 2), "x, y px by which each joint that is registered should move"),
         "known": Array("bool", ("T",), "the person's outline is seen; elsewhere the shift is 0"),
+        "motion": Array(
+            "float32", ("T", 137, 3), "x, y px from each joint to where it was, trust 0..1; body, face, hands"
+        ),
     },
     "surface": {**_SURFACE, **_BODY_SURFACE, "valid": Array("bool", ("T",), "the surface could be fitted")},
     # one group per stride of the temporal judges: stride_1, stride_3, ...
@@ -200,6 +203,7 @@ ATTRIBUTES: dict[str, dict[str, Attribute]] = {
         "track": Attribute("number", "number of that person"),
         "whole": Attribute("flag", "chosen among the people of the whole picture"),
         "registration": Attribute("text", "of a person not yet registered: sizes of the body, JSON; empty: not known"),
+        "tall_px": Attribute("pixels", "of the same: median height of the person, px"),
     },
     "shifts": {},
     "surface": {

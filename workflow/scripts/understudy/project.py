@@ -21,6 +21,7 @@ from understudy.settings import VERSIONS
 _OUTSIDE_THE_DIGEST = ("gpus", "compile", "save_seconds", "preview_frames", "perceptual", "stages")
 POSE_BACKENDS = "understudy.semantics.pose_backends"
 SURFACE_BACKENDS = "understudy.semantics.surface_backends"
+_UNSMOOTHED = {"smooth_frames": 1, "gap_frames": 0, "motion_weight": 0}  # smoothing anew never looks anew for people
 _WRITTEN_POSES = ("openpose_json", "truth")  # read poses of a clip that somebody else wrote
 _POSE_NETWORKS = ("openpose", "openpose_caffe", "rtmw")
 THREADS_PER_GPU, MEMORY_PER_GPU_MB = 8, 16000  # of a training, on the CPU's side
@@ -74,7 +75,7 @@ class Project:
 
         It leaves out what only acts over time, so that smoothing anew never decodes anew.
         """
-        pose = in_use(self.section("pose")) | {"smooth_frames": 1, "gap_frames": 0}
+        pose = in_use(self.section("pose")) | _UNSMOOTHED
         if self.locates_by_backend(clip):
             return pose
         idle = {key: value if isinstance(value, dict) else type(value)() for key, value in pose.items()}
@@ -114,11 +115,11 @@ class Project:
 
     def film_pose(self) -> dict[str, Any]:
         """Return the pose section for a finished film, in which there is one person."""
-        return in_use(self.section("pose")) | {"people": 1}
+        return in_use(self.section("pose")) | {"people": 1, "motion_weight": 0}
 
     def film_people_pose(self) -> dict[str, Any]:
         """Return what of it decides who is found in a film: smoothing anew never looks anew."""
-        return self.film_pose() | {"smooth_frames": 1, "gap_frames": 0}
+        return self.film_pose() | _UNSMOOTHED
 
     def film_pose_files(self) -> list[str]:
         """Return the files the pose backend reads besides a film."""
@@ -199,7 +200,7 @@ class Project:
 
     def people_pose(self, clip: str) -> dict[str, Any]:
         """Return what of the pose section decides who is found in a clip; several where one of them is chosen."""
-        pose = self.pose_section(clip) | {"smooth_frames": 1, "gap_frames": 0}
+        pose = self.pose_section(clip) | _UNSMOOTHED
         if clip.endswith(WHOLE) or self.chooses(clip):
             pose["people"] = max(pose["people"], CROWD)
         return pose

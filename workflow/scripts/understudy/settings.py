@@ -99,6 +99,7 @@ class PoseSettings:
     backend: str
     people: int
     smooth_frames: int
+    motion_weight: float
     gap_frames: int
     min_score: float
     openpose: OpenposeSettings

@@ -22,6 +22,7 @@ from understudy.semantics.people import SHAPES, People, open_people
 from understudy.semantics.pose_rows import PoseRows
 from understudy.semantics.registration import MOVED, apply_shifts, find_shifts, register_clip, registration_shape
 from understudy.semantics.smoothing import short_gaps, smooth_joints
+from understudy.semantics.steadying import POINTS, find_motion, person_height, steady_clip
 from understudy.semantics.switches import find_switches
 from understudy.settings import VERSIONS, PoseSettings
 from understudy.video.frames import Frames
@@ -29,6 +30,7 @@ from understudy.video.frames import Frames
 logger = logging.getLogger(__name__)
 
 SHAPE = "registration"  # attribute of a followed person: sizes of the body, JSON
+TALL = "tall_px"  # likewise: the person's height
 JUMP_SHARE = 0.06  # of the person's height: a longer excursion of a single frame is the estimator's mistake
 HAND_SEEN_JOINTS = 4  # a palm guessed from the body has no more
 
@@ -81,15 +83,28 @@ def estimate_pose(
     started = time.monotonic()
     with _opened(frames, people) as (clip, everyone), create(pose, "pose", _producer(everyone), settings) as writer:
         if followed:
-            person, shift = _joined(Path(followed[0]), segments, clip, settings, writer)
+            person, moved = _joined(Path(followed[0]), segments, clip, settings, writer)
         else:
-            person, shift = _follow(everyone, clip, choice, settings, writer), 0.0
-            if not everyone.exact and "matte" in writer.file:
-                shift = register_clip(person.rows, writer.file["matte"], settings.smooth_frames, threads)
+            person, moved = _follow(everyone, clip, choice, settings, writer), (0.0, 0.0)
+            if not everyone.exact:
+                moved = _moved(person, clip, writer.file.get("matte"), settings, threads)
         _write(person, everyone, writer)
-        _report(person.rows, person.row >= 0, person.valid, shift, time.monotonic() - started)
+        _report(person.rows, person.row >= 0, person.valid, moved, time.monotonic() - started)
         for switch in find_switches(everyone, person.row):
             logger.warning("frame %d: perhaps not the same person: %s (%.2f)", *switch)
+
+
+def _moved(
+    person: _Followed, clip: Frames, mattes: Any | None, settings: PoseSettings, threads: int
+) -> tuple[float, float]:
+    """Register a person to their mattes and steady their paths, in place: by how many px in the median."""
+    tall_px, motion = person_height(person.rows), None
+    if settings.motion_weight:
+        motion = find_motion(person.rows, clip, mattes, tall_px, 0, threads)
+    shift = 0.0 if mattes is None else register_clip(person.rows, mattes, settings.smooth_frames, threads)
+    if motion is None:
+        return shift, 0.0
+    return shift, steady_clip(person.rows, motion, settings.motion_weight, tall_px)
 
 
 def follow_person(frames: Path, people: Path, followed: Path, choice: Choice, settings: PoseSettings) -> None:
@@ -100,27 +115,36 @@ def follow_person(frames: Path, people: Path, followed: Path, choice: Choice, se
     with _opened(frames, people) as (clip, everyone), create(followed, "pose", _producer(everyone), settings) as writer:
         person = _follow(everyone, clip, choice, settings, writer)
         shape = registration_shape(person.rows, writer.file["matte"])
-        person.attributes[SHAPE] = shape.to_json() if shape else ""
+        person.attributes |= {SHAPE: shape.to_json() if shape else "", TALL: person_height(person.rows)}
         _write(person, everyone, writer)
 
 
-def register_segment(followed: Path, shifts: Path, segment: Segment, threads: int = 1) -> None:
-    """Find how far the joints of a segment of a long clip should move, by the mattes, and write shifts.h5.
+def register_segment(
+    frames: Path, followed: Path, shifts: Path, segment: Segment, settings: PoseSettings, threads: int = 1
+) -> None:
+    """Find how far the joints of a segment of a long clip should move, by the mattes, and how the picture moves there.
 
     Args:
+        frames: frames.h5 of the clip.
         followed: what `follow_person` wrote.
-        shifts: the file to write.
+        shifts: the shifts.h5 to write.
         segment: which part of the clip.
-        threads: frames looked at at once; the shifts do not depend on it.
+        settings: whether motion is asked for.
+        threads: frames looked at at once; the result does not depend on it.
     """
-    with open_file(followed, "pose") as file:
-        part = PoseRows(file, *segment.span(len(file["valid"])))
+    with open_file(followed, "pose") as file, Frames(frames) as clip:
+        first, last = segment.span(len(file["valid"]))
+        part = PoseRows(file, first, last)
         rows = {name: part[name][:] for name in SHAPES if name in part}
+        motion = np.zeros((last - first, POINTS, 3), np.float32)
+        if settings.motion_weight:
+            motion = find_motion(rows, clip, part["matte"], file.attrs[TALL], first, threads)
         shift = np.full((len(part["valid"]), len(MOVED), 2), np.nan)
         if file.attrs[SHAPE]:
             shift = find_shifts(rows, part["matte"], BodyShape.from_json(file.attrs[SHAPE]), threads)
         with create(shifts, "shifts", file.attrs["producer"]) as writer:
-            writer.extend(shift=np.nan_to_num(shift, nan=0.0), known=~np.isnan(shift[:, 0, 0]))
+            known = ~np.isnan(shift[:, 0, 0])
+            writer.extend(shift=np.nan_to_num(shift, nan=0.0), known=known, motion=motion)
 
 
 @contextmanager
@@ -152,8 +176,8 @@ def _follow(people: People, clip: Frames, choice: Choice, settings: PoseSettings
 
 def _joined(
     followed: Path, segments: Sequence[str], clip: Frames, settings: PoseSettings, writer: Writer
-) -> tuple[_Followed, float]:
-    """Read a followed person and register them by the shifts of all segments; mattes go to the file as they are."""
+) -> tuple[_Followed, tuple[float, float]]:
+    """Read a followed person, register and steady them by what all segments found; mattes are copied."""
     with open_file(followed, "pose") as file, open_segments(segments, "shifts", "shift", len(clip)) as files:
         rows = {
             name: file[name][:] if name in file else np.zeros((len(clip), *shape), np.float32)
@@ -162,9 +186,12 @@ def _joined(
         writer.copy(file, ["matte"])
         shifts = np.concatenate([each["shift"][:] for each in files])
         shifts[~np.concatenate([each["known"][:] for each in files])] = np.nan
-        shift = apply_shifts(rows, shifts, (clip.height, clip.width), settings.smooth_frames)
+        moved = apply_shifts(rows, shifts, (clip.height, clip.width), settings.smooth_frames), 0.0
+        if settings.motion_weight:
+            motion = np.concatenate([each["motion"][:] for each in files])
+            moved = moved[0], steady_clip(rows, motion, settings.motion_weight, file.attrs[TALL])
         attributes = {name: file.attrs[name] for name in ("person", "track", "whole")}
-        return _Followed(rows, file["row"][:], file["valid"][:], attributes), shift
+        return _Followed(rows, file["row"][:], file["valid"][:], attributes), moved
 
 
 def _write(person: _Followed, people: People, writer: Writer) -> None:
@@ -215,20 +242,23 @@ def _write_mattes(people: People, row: np.ndarray, frames: Frames, writer: Write
         writer.append(matte=keep_own(people.file["matte"][mine], body[mine], body[others]))
 
 
-def _report(rows: dict[str, np.ndarray], found: np.ndarray, valid: np.ndarray, shift: float, seconds: float) -> None:
+def _report(
+    rows: dict[str, np.ndarray], found: np.ndarray, valid: np.ndarray, moved: tuple[float, float], seconds: float
+) -> None:
     seen = [100 * (part[..., 2] > 0).mean() for part in (rows["face"], rows["hands"][:, 0], rows["hands"][:, 1])]
     logger.info(
         "%d frames in %.1f s (%.1f a second): person found in %d, bridged in %d, absent in %d; share of points seen: "
-        "face %.0f %%, left hand %.0f %%, right hand %.0f %%; joints registered to the matte by %.1f px",
+        "face %.0f %%, left hand %.0f %%, right hand %.0f %%; joints registered to the matte by %.1f px, "
+        "steadied by the motion of the picture by %.1f px",
         *(len(valid), seconds, len(valid) / seconds),
         *(found.sum(), (valid & ~found).sum(), (~valid).sum()),
         *seen,
-        shift,
+        *moved,
     )
 
 
 def smooth_clip(raw: dict[str, np.ndarray], settings: PoseSettings) -> np.ndarray:
-    """Mend, bridge and smooth all joints of a clip in place.
+    """Mend, bridge and smooth all joints of a clip in place; depths alone are smoothed where motion steadies the rest.
 
     Args:
         raw: `body` (T, 25, 3), `face` (T, 70, 3), `hands` (T, 2, 21, 3) float32, and their depths `body_z`, `face_z`,
@@ -247,7 +277,9 @@ def smooth_clip(raw: dict[str, np.ndarray], settings: PoseSettings) -> np.ndarra
     for name in ("body", "face", "hands"):
         joints = raw[name].reshape(len(valid), -1, 3)  # views: what changes in them changes in `raw`
         depth = raw[f"{name}_z"].reshape(len(valid), -1)
-        smooth_joints(joints, depth, settings.gap_frames, settings.smooth_frames, JUMP_SHARE * np.median(heights))
+        reach = JUMP_SHARE * np.median(heights)
+        by_filter = not settings.motion_weight
+        smooth_joints(joints, depth, settings.gap_frames, settings.smooth_frames, reach, by_filter)
     return valid
 
 

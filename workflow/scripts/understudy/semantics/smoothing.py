@@ -81,7 +81,9 @@ def smooth_runs(values: np.ndarray, present: np.ndarray, window: int) -> np.ndar
     return values
 
 
-def smooth_joints(joints: np.ndarray, depth: np.ndarray, gap_frames: int, smooth_frames: int, reach: float) -> None:
+def smooth_joints(
+    joints: np.ndarray, depth: np.ndarray, gap_frames: int, smooth_frames: int, reach: float, places: bool = True
+) -> None:
     """Mend, bridge and filter every joint of a clip in place.
 
     Args:
@@ -90,6 +92,7 @@ def smooth_joints(joints: np.ndarray, depth: np.ndarray, gap_frames: int, smooth
         gap_frames: longest gap that is bridged, frames.
         smooth_frames: window of the filter, frames, odd.
         reach: length of a jump that is mended, pixels.
+        places: x and y are filtered too, not depth alone.
     """
     for joint in range(joints.shape[1]):
         track = np.column_stack([joints[:, joint, :2], depth[:, joint], joints[:, joint, 2]]).astype(np.float64)
@@ -97,7 +100,8 @@ def smooth_joints(joints: np.ndarray, depth: np.ndarray, gap_frames: int, smooth
             continue
         track = bridge_gaps(mend_jumps(track, reach), gap_frames)
         present = track[:, -1] > 0
-        place = smooth_runs(track[:, :3], present, smooth_frames)  # (T, 3): x, y, depth
-        joints[present, joint, :2], joints[:, joint, 2] = place[present, :2], track[:, -1]
-        depth[present, joint] = place[present, 2]
+        smooth = smooth_runs(track[:, :3], present, smooth_frames)  # (T, 3): x, y, depth
+        joints[present, joint, :2] = (smooth if places else track)[present, :2]
+        joints[:, joint, 2] = track[:, -1]
+        depth[present, joint] = smooth[present, 2]
         joints[~present, joint], depth[~present, joint] = 0, 0

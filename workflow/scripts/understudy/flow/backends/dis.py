@@ -4,12 +4,7 @@ import cv2
 import numpy as np
 
 from understudy.settings import FlowSettings
-
-# quality: patch stride px, gradient descent iterations per patch, iterations of the variational refinement
-_QUALITY = {"medium": (4, 12, 5), "fine": (2, 25, 10)}
-_PATCH_PX = 6  # OpenCV's 8 errs by a fifth more on limbs; 4 is more exact on clean pictures, less sure on noise
-_BRIGHTNESS = 1.0  # weight in the variational refinement; OpenCV's 5 follows shading that slides over cloth
-_FINEST_SCALE = 0  # down to single pixels: OpenCV's presets stop at half size, which doubles the error
+from understudy.video.dense_search import DenseSearch
 
 
 class Backend:
@@ -19,17 +14,8 @@ class Backend:
     version = cv2.__version__
 
     def __init__(self, settings: FlowSettings):
-        cv2.setNumThreads(1)  # OpenCV cuts the picture into a stripe per thread: flow would depend on the machine
-        stride, descent, variational = _QUALITY[settings.quality]
-        self._search = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
-        self._search.setFinestScale(_FINEST_SCALE)
-        self._search.setPatchSize(_PATCH_PX)
-        self._search.setPatchStride(stride)
-        self._search.setGradientDescentIterations(descent)
-        self._search.setVariationalRefinementIterations(variational)
-        self._search.setVariationalRefinementDelta(_BRIGHTNESS)
+        self._search = DenseSearch(settings.quality)
 
     def __call__(self, here: np.ndarray, there: np.ndarray) -> np.ndarray:
         """Estimate the flow from one frame (H, W, 3) uint8 RGB to another: (H, W, 2) float32 px."""
-        first, second = (cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY) for frame in (here, there))
-        return self._search.calc(first, second, None)
+        return self._search(here, there)
