@@ -18,6 +18,7 @@ from understudy.semantics.steadying import (
 FRAMES, HEIGHT, WIDTH = 30, 240, 200
 WEIGHT, JOLT = 50, 0.5
 TRUST = np.ones((FRAMES, 1))
+JOINED = ("body", "face", "hands")
 
 
 def quick_turn():
@@ -93,7 +94,8 @@ def filmed(path, joints):
         frames.append(np.where(person[..., None] > 127, drawn, wall))
         mattes.append(person)
     rows = {"body": np.zeros((len(path), 25, 3)), "face": np.zeros((len(path), 70, 3))}
-    rows |= {"hands": np.zeros((len(path), 2, 21, 3))}
+    rows |= {"hands": np.zeros((len(path), 2, 21, 3)), "body_z": np.zeros((len(path), 25))}
+    rows |= {"face_z": np.zeros((len(path), 70)), "hands_z": np.zeros((len(path), 2, 21))}
     for joint, place in joints.items():
         rows["body"][:, joint, :2], rows["body"][:, joint, 2] = path + place, 0.9
     return {name: values.astype(np.float32) for name, values in rows.items()}, np.stack(frames), np.stack(mattes)
@@ -141,7 +143,7 @@ def test_a_large_person_moves_in_pixels_of_the_frame(clip):
     path, rows, frames, mattes = clip
     larger = [cv2.resize(frame, None, fx=3, fy=3) for frame in frames]
     mattes = [cv2.resize(matte, None, fx=3, fy=3) for matte in mattes]
-    rows = {name: values * (3, 3, 1) for name, values in rows.items()}
+    rows = {name: values * (3, 3, 1) for name, values in rows.items() if name in JOINED}
     assert person_height(rows) > 2 * TALL_PX
     motion = find_motion(rows, larger, mattes, person_height(rows))
     np.testing.assert_allclose(motion[1:, 8, :2], 3 * (path[:-1] - path[1:]), atol=0.45)
@@ -149,7 +151,7 @@ def test_a_large_person_moves_in_pixels_of_the_frame(clip):
 
 def test_a_speck_of_a_person_has_no_motion(clip):
     _, rows, frames, mattes = clip
-    rows = {name: values * (0.1, 0.1, 1) for name, values in rows.items()}
+    rows = {name: values * (0.1, 0.1, 1) for name, values in rows.items() if name in JOINED}
     assert person_height(rows) < LEAST_PX
     assert not find_motion(rows, frames, mattes, person_height(rows)).any()
 
@@ -162,7 +164,7 @@ def test_a_clip_is_steadied_in_place_and_absent_joints_stay_absent(clip):
     rows["body"][4, 11] = 0
     before = rows["body"].copy()
     motion = find_motion(rows, frames, mattes, person_height(rows))
-    moved = steady_clip(rows, motion, WEIGHT, person_height(rows))
+    moved = steady_clip(rows, motion, WEIGHT, person_height(rows), 24)
     exact = path + JOINTS[8]
     assert 0.1 < moved < 2
     assert trembling(rows["body"][:, 8, :2], exact) < 0.4 * trembling(before[:, 8, :2], exact)
@@ -178,4 +180,26 @@ def test_nobody_is_left_alone():
     frames = np.zeros((5, 64, 64, 3), np.uint8)
     motion = find_motion(rows, frames, None, 0)
     assert not motion.any()
-    assert steady_clip(rows, motion, WEIGHT, 0) == 0
+    assert steady_clip(rows, motion, WEIGHT, 0, 24) == 0
+
+
+@pytest.mark.parametrize("rate", [24, 48])
+def test_depths_change_no_faster_than_bodies_turn(rate):
+    """A slow turn stays, trembling goes, at any frame rate; an absent joint has no depth, and ends no other's path."""
+    time = np.arange(4 * rate) / rate
+    turn = 10 * np.sin(2 * np.pi * time / 3)
+    rows = {"body": np.zeros((len(time), 25, 3)), "body_z": np.zeros((len(time), 25))}
+    rows |= {"face": np.zeros((len(time), 70, 3)), "face_z": np.zeros((len(time), 70))}
+    rows |= {"hands": np.zeros((len(time), 2, 21, 3)), "hands_z": np.zeros((len(time), 2, 21))}
+    rows["body"][:, :2], rows["body"][rate, 1] = (50, 60, 1), 0
+    rows["body_z"][:, :2] = turn[:, None]
+    rows["body_z"] += np.random.default_rng(4).normal(0, 1, (len(time), 25))
+    rows["body_z"][rate, 1] = 0
+    before = rows["body_z"].copy()
+    steady_clip(rows, np.zeros((len(time), POINTS, 3)), WEIGHT, 100, rate)
+    inner = slice(3, -3)
+    assert trembling(rows["body_z"][inner, 0], turn[inner]) < 0.15 * trembling(before[inner, 0], turn[inner])
+    assert np.abs(rows["body_z"][inner, 0] - turn[inner]).max() < 1.5
+    assert rows["body_z"][rate, 1] == 0
+    assert abs(rows["body_z"][rate + 1, 1] - turn[rate + 1]) < 3
+    np.testing.assert_array_equal(rows["body_z"][:, 2:], before[:, 2:])

@@ -104,7 +104,7 @@ def _moved(
     shift = 0.0 if mattes is None else register_clip(person.rows, mattes, settings.smooth_frames, threads)
     if motion is None:
         return shift, 0.0
-    return shift, steady_clip(person.rows, motion, settings.motion_weight, tall_px)
+    return shift, steady_clip(person.rows, motion, settings.motion_weight, tall_px, float(clip.rate))
 
 
 def follow_person(frames: Path, people: Path, followed: Path, choice: Choice, settings: PoseSettings) -> None:
@@ -189,7 +189,8 @@ def _joined(
         moved = apply_shifts(rows, shifts, (clip.height, clip.width), settings.smooth_frames), 0.0
         if settings.motion_weight:
             motion = np.concatenate([each["motion"][:] for each in files])
-            moved = moved[0], steady_clip(rows, motion, settings.motion_weight, file.attrs[TALL])
+            tall_px, rate = float(file.attrs[TALL]), float(clip.rate)
+            moved = moved[0], steady_clip(rows, motion, settings.motion_weight, tall_px, rate)
         attributes = {name: file.attrs[name] for name in ("person", "track", "whole")}
         return _Followed(rows, file["row"][:], file["valid"][:], attributes), moved
 

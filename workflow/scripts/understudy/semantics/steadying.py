@@ -4,7 +4,8 @@ An estimator knows where a joint is better than how it moves: alone with it, joi
 calms them cuts off quick turns. Flow knows motion to a tenth of a pixel and nothing of place. So each joint follows the
 path that stays near the estimated places and whose acceleration is that of the flow round it; acceleration and not
 velocity, because the skin before a joint moves steadily faster or slower than the joint inside a body that turns.
-What was measured stands in docs/figures.md.
+Depths, of which a picture shows no motion and an estimator knows least, change as slowly as bodies turn. What was
+measured stands in docs/figures.md.
 
 Source: Whittaker, Proceedings of the Edinburgh Mathematical Society 1923 (the smoother; here with known second
 differences); Holland and Welsch 1977 (iteratively reweighted least squares).
@@ -30,6 +31,7 @@ NEAR = 0.025  # half the side of the square over which motion is averaged, share
 NOISE_PX = 0.15  # of the motion, at `TALL_PX`; spread in the square adds to it
 CALM = 0.3  # weight of no acceleration at all, where flow says nothing
 JOLT_PX = 0.5  # at `TALL_PX`: from there on an acceleration that flow and places do not share is flow's mistake
+DEPTH_S = {"body": 0.13, "face": 0.075, "hands": 0.075}  # depths change no faster than this
 ROUNDS = 4  # of reweighting
 LEAST_RUN = 4  # frames
 
@@ -76,14 +78,17 @@ def find_motion(
     return motion
 
 
-def steady_clip(rows: Mapping[str, np.ndarray], motion: np.ndarray, weight: float, tall_px: float) -> float:
-    """Move the joints of a whole clip in place onto steady paths; absent ones stay absent, depths as they are.
+def steady_clip(
+    rows: Mapping[str, np.ndarray], motion: np.ndarray, weight: float, tall_px: float, rate: float
+) -> float:
+    """Move the joints of a whole clip in place onto steady paths; absent ones stay absent.
 
     Args:
-        rows: as in `find_motion`.
+        rows: as in `find_motion`, and depths `body_z` (T, 25), `face_z` (T, 70), `hands_z` (T, 2, 21) px.
         motion: (T, 137, 3), its result.
         weight: of an acceleration's error over a place's.
         tall_px: height of the person.
+        rate: frames a second.
 
     Returns:
         The median way that joints were moved, pixels.
@@ -102,6 +107,7 @@ def steady_clip(rows: Mapping[str, np.ndarray], motion: np.ndarray, weight: floa
     ends = np.cumsum([int(np.prod(shape[1:-1])) for shape in shapes.values()])
     for (name, shape), part in zip(shapes.items(), np.split(moved, ends[:-1], axis=1), strict=True):
         rows[name][..., :2] = part[..., :2].reshape(*shape[:-1], 2)
+        _steady_depths(rows[f"{name}_z"], rows[name][..., 2] > 0, (rate * DEPTH_S[name]) ** 4)
     there = points[..., 2] > 0
     return float(np.median(np.linalg.norm((moved - points)[..., :2], axis=-1)[there])) if there.any() else 0.0
 
@@ -127,15 +133,25 @@ def steady_path(places: np.ndarray, motion: np.ndarray, weight: float, jolt_px: 
     trust = np.minimum(motion[1:-1, 2], motion[2:, 2]).astype(np.float64)
     path, follows = places, np.ones(len(trust))
     for _ in range(ROUNDS):
-        path = _solve(places, seen, weight * trust * follows)
+        path = _solve(places, seen, weight * trust * follows, CALM)
         misfit = np.linalg.norm(np.diff(path, 2, axis=0) - seen, axis=1)
         follows = 1 / (1 + (misfit / jolt_px) ** 2) ** 2
     return path
 
 
-def _solve(places: np.ndarray, seen: np.ndarray, weight: np.ndarray) -> np.ndarray:
+def _steady_depths(depths: np.ndarray, present: np.ndarray, calm: float) -> None:
+    """Calm each unbroken run of depths (T, ...) in place."""
+    depths, present = depths.reshape(len(depths), -1), present.reshape(len(depths), -1)
+    for column, there in zip(depths.T, present.T, strict=True):
+        for start, end in unbroken_runs(there):
+            if end - start >= LEAST_RUN:
+                nothing = np.zeros((end - start - 2, 1))
+                column[start:end] = _solve(column[start:end, None], nothing, nothing[:, 0], calm)[:, 0]
+
+
+def _solve(places: np.ndarray, seen: np.ndarray, weight: np.ndarray, calm: float) -> np.ndarray:
     """Solve the normal equations, a symmetric matrix of five diagonals."""
-    stiff, pull = weight + CALM, weight[:, None] * seen
+    stiff, pull = weight + calm, weight[:, None] * seen
     bands = np.zeros((3, len(places)))  # second and first diagonal above the middle one, and that
     right = places.astype(np.float64).copy()
     for shift, share in enumerate((1, -2, 1)):
