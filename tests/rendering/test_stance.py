@@ -33,12 +33,24 @@ def test_feet_of_a_standing_driver_stand_while_the_body_sways():
 
 def test_shaking_feet_are_calmed_and_slides_stay():
     calm = standing_track(40)
-    noise = np.random.default_rng(0).normal(0, 0.15, (40, 2))
+    noise = np.random.default_rng(0).normal(0, 0.07, (40, 2))  # px; steadied joints shake no more
     held = stand(shifted(calm, noise), shifted(calm, noise), 1.0)
     assert np.ptp(foot_place(held, "left")[0], axis=0).max() < 0.01
     slide = np.stack([0.15 * np.arange(40), np.zeros(40)], 1)  # 6 px, of a person of 90
     sliding = shifted(calm, slide)
     assert np.allclose(stand(sliding, sliding, 1.0).body, sliding.body, atol=1e-3)
+
+
+def test_a_small_step_is_no_rest():
+    """1.5 percent of the height up and down within a second, between two rests."""
+    calm = standing_track(60)
+    lift = np.zeros((60, 2))
+    lift[20:44, 1] = -1.35 * np.sin(np.pi * np.arange(24) / 24)
+    stepping = shifted(calm, lift)
+    held = stand(stepping, stepping, 1.0)
+    assert np.abs(held.body - stepping.body)[22:42].max() < 0.5
+    way = np.abs(np.diff(held.body[:, BODY["left_heel"], 1])).sum()
+    assert way > 0.7 * np.abs(np.diff(stepping.body[:, BODY["left_heel"], 1])).sum()
 
 
 def test_absent_feet_stay_absent():

@@ -16,7 +16,7 @@ VERSIONS = {
     "dataset": 1,
     "model": 2,
     "training": 1,
-    "rendering": 2,
+    "rendering": 3,
     "metrics": 2,
     "report": 1,
 }

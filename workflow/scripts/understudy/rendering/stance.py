@@ -13,7 +13,7 @@ from understudy.dataset.track import PoseTrack
 from understudy.rendering.gaps import fill_linear
 from understudy.semantics.joints import BODY
 
-RESTS = 0.010  # of the body's height: around a moment of rest a foot stays in a box as wide and high
+RESTS = 0.004  # of the body's height: around a moment of rest a foot stays in a box as wide and high
 WINDOW_FRAMES = 5  # for so many frames
 SLIDES = 0.020, 0.030  # of the height: in such boxes a whole rest begins to be a slow slide, and is the driver's own
 MOST = 0.03  # of the body's height: more than that a leg is not stretched
