@@ -35,9 +35,9 @@ logger = logging.getLogger("pairs")
 
 LEARN_S, DRIVE_S, RATE, SIZE_PX = 10, 5, 15, 320
 STAGES = (
-    {"name": "s0t0", "height_px": 64, "clip_frames": 1, "batch": 4, "seconds": 20},
-    {"name": "s1t0", "height_px": 128, "clip_frames": 1, "batch": 4, "seconds": 40},
-    {"name": "s1t1", "height_px": 128, "clip_frames": 3, "batch": 2, "seconds": 50},
+    {"name": "s0t0", "height_px": 64, "clip_frames": 1, "batch": 4, "steps": 240},
+    {"name": "s1t0", "height_px": 128, "clip_frames": 1, "batch": 4, "steps": 160},
+    {"name": "s1t1", "height_px": 128, "clip_frames": 3, "batch": 2, "steps": 200},
 )
 
 
@@ -192,12 +192,12 @@ def main(folder: Path, page: Path | None, cores: str) -> None:
     """Run what is missing, then write the tables."""
     run(folder.resolve(), cores)
     found = list(frames_of(folder))
-    seconds = sum(row["seconds"] for row in STAGES)
+    steps = sum(row["steps"] for row in STAGES)
     lines = [
         "# Six pairs, from video to film",
         "",
         f"Written by `benchmarks/pairs.py` on {datetime.now(UTC):%d %B %Y}: {LEARN_S} s of footage, {DRIVE_S} s "
-        f"driven, {RATE} frames a second, 128 px, {seconds} s of training; estimated maps everywhere.",
+        f"driven, {RATE} frames a second, 128 px, {steps} steps of training; estimated maps everywhere.",
         "",
         "## What another body's motion costs",
         "",
