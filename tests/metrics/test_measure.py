@@ -87,9 +87,9 @@ def performance(tmp_path_factory) -> Performance:
     return Performance(frames, windows, driving, weights)
 
 
-def film_of(performance: Performance, path: Path, shift_px: int = 0) -> Path:
+def film_of(performance: Performance, path: Path, shift_px: int = 0, crf: int = 4) -> Path:
     """Write the clip's own frames as a film, moved to the right."""
-    with Frames(performance.frames) as frames, Film(path, frames.rate, 4) as film:
+    with Frames(performance.frames) as frames, Film(path, frames.rate, crf) as film:
         for picture in frames:
             film.write(np.roll(picture, shift_px, axis=1))
     return path
@@ -130,6 +130,13 @@ def test_the_true_film_is_right_and_beats_the_frame_before(performance, tmp_path
     assert drawn["shift_tolerant_psnr_person_db"][worst[0]["frame"]] == pytest.approx(worst[0]["value"], abs=0.01)
     assert record["relation"]["frames"] == FRAMES
     assert any("decoded as written" in sentence for sentence in record["protocol"])
+
+
+def test_the_truth_written_as_the_film_is_a_true_film(performance, tmp_path):
+    figures = transfer_record(performance, tmp_path, crf=FILMS.crf)["figures"]
+    assert figures["truth_as_film"]["frames"] == FRAMES
+    for figure in ("psnr_person_db", "ssim_person", "warp_error_person_ratio", "sharpness_person_ratio"):
+        assert figures["truth_as_film"][figure] == pytest.approx(figures["transfer"][figure], rel=0.01), figure
 
 
 def test_a_shift_costs_psnr_but_little_tolerant_psnr(performance, tmp_path):

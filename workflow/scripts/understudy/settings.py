@@ -17,7 +17,7 @@ VERSIONS = {
     "model": 2,
     "training": 1,
     "rendering": 3,
-    "metrics": 2,
+    "metrics": 3,
     "report": 1,
 }
 

@@ -35,7 +35,8 @@ PERFORMER_PROTOCOL = (
 TRANSFER_PROTOCOL = (
     "At most 150 frames of the film are measured and 75 of each yardstick, evenly chosen.",
     "The film is decoded as written, so its H.264 and 4:2:0 colour are part of every figure: true frames filmed "
-    "so reach about 35 dB, which costs 0.1 dB at 18 dB and 0.4 dB at 25 dB.",
+    "so reach about 35 dB, which costs 0.1 dB at 18 dB and 0.4 dB at 25 dB. truth_as_film: the true frames "
+    "themselves, written as the film was; no film can come nearer than that.",
     "joints: the driving maps' 17 joints against those of the true transfer, percent of the standing body's "
     "height (nose to lower foot).",
     "steadiness: mean change from frame to frame, percent of the range of values, along the surface on the person "

@@ -2,7 +2,7 @@
 
 import logging
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
@@ -23,7 +23,7 @@ from understudy.metrics.perception import Networks
 from understudy.metrics.performer import MOST_DRAWN, MOST_FRAMES, coverage_figures
 from understudy.metrics.protocol import TRANSFER_PROTOCOL, protocol
 from understudy.metrics.record import log_table, write_record
-from understudy.metrics.reference import check_same_view, true_transfer
+from understudy.metrics.reference import check_same_view, resized, true_transfer
 from understudy.metrics.series import Series, TrueFrame
 from understudy.metrics.steadiness import Steadiness
 from understudy.metrics.training_frames import TrainingFrames
@@ -125,7 +125,11 @@ def measure_transfer(
         if truth is not None:
             choice = np.full(len(valid), -1)
             choice[valid] = nearest.index
-            series = _transfer_series((film, alone), truth, training, choice, settings)
+            written = {
+                "without_history": alone,
+                "truth_as_film": _truth_as_film(clip, film, folder / "truth.mp4", films),
+            }
+            series = _transfer_series(film, written, truth, training, choice, settings)
             record |= _against_truth(series, far.distance)
             record["joints"] = joint_figures(poses, true_joints(truth[1], len(poses)), valid)
     write_record(metrics, record)
@@ -137,27 +141,29 @@ def measure_transfer(
 
 
 def _transfer_series(
-    films: tuple[SourceVideo, SourceVideo],
+    film: SourceVideo,
+    written: Mapping[str, SourceVideo],
     truth: tuple[Frames, Truth],
     training: TrainingFrames,
     nearest: np.ndarray,
     settings: MetricsSettings,
 ) -> dict[str, Series]:
-    """Measure the film and the yardsticks against the true transfer, in one pass."""
-    (film, alone), (clip, exact) = films, truth
+    """Measure the film, films written as yardsticks and the other yardsticks against the true transfer, in one pass."""
+    clip, exact = truth
     networks = Networks.of(settings.networks)
     main, yardstick = (
         partial(Series, settings.tolerance_px, max(1, -(-len(clip) // most)), networks)
         for most in (MOST_FRAMES, MOST_YARDSTICK_FRAMES)
     )
-    series = {"transfer": main(), "without_history": yardstick()}
+    series = {"transfer": main()} | {name: yardstick() for name in written}
 
     def gathered() -> Iterator[TrueFrame]:
-        others = iter(alone)  # shorter where a film is long
+        others = {name: iter(other) for name, other in written.items()}  # shorter where a film is long
         for frame, true in zip(film, true_transfer(clip, exact, film.height, film.width), strict=True):
             series["transfer"].add(frame.picture(), true)
-            if (other := next(others, None)) is not None:
-                series["without_history"].add(other.picture(), true)
+            for name, frames in others.items():
+                if (other := next(frames, None)) is not None:
+                    series[name].add(other.picture(), true)
             yield true
 
     return series | yardstick_series(gathered(), nearest, training, yardstick)
@@ -187,6 +193,14 @@ def _film_without_history(files: TransferFiles, film: SourceVideo, path: Path, f
     ):
         for picture in draw_alone(generator, islice(maps, MOST_DRAWN)):
             out.write(picture.transpose(1, 2, 0))
+    return SourceVideo(path)
+
+
+def _truth_as_film(clip: Frames, film: SourceVideo, path: Path, films: Films) -> SourceVideo:
+    """Write the first frames of the true transfer as the film was written: what the codec alone costs."""
+    with Film(path, film.rate, films.crf, None, films.film) as out:
+        for number in range(min(len(clip), MOST_DRAWN)):
+            out.write(resized(clip[number], film.height, film.width))
     return SourceVideo(path)
 
 

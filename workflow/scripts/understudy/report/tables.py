@@ -16,11 +16,12 @@ FIRST = (
     "start",
     "to_maps",
     "to_truth",
+    "truth_as_film",
     "without_history",
     "nearest_training_frame",
     "previous_frame",
 )
-ASIDE = ("previous_frame", "performer_footage", "to_maps", "to_truth")  # they do not compete for the first place
+ASIDE = ("truth_as_film", "previous_frame", "performer_footage", "to_maps", "to_truth")  # they do not compete for the first place
 
 
 @dataclass(frozen=True)

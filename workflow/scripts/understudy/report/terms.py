@@ -116,6 +116,9 @@ ROWS = {
     "without_history": Term(
         "Without its past", "a yardstick: the same generator, each frame drawn as if it were the first"
     ),
+    "truth_as_film": Term(
+        "Truth as a film", "a yardstick no renderer has: the true frames, written to a film file as this one was"
+    ),
     "to_maps": Term(
         "Against its maps", "the pose found again in the finished film, against the body it was drawn from"
     ),
