@@ -1,7 +1,5 @@
 """Known answers: a clip covers itself; a posture that was never filmed is found, named and shown."""
 
-import json
-
 import cv2
 import numpy as np
 import pytest
@@ -11,6 +9,7 @@ from standing import standing
 from understudy.dataset.windows import index_windows
 from understudy.layouts import COVERAGE, create
 from understudy.metrics.coverage import measure_coverage
+from understudy.metrics.record import read_record
 from understudy.settings import MetricsSettings
 
 SIZE, FRAMES = 256, 30
@@ -79,7 +78,7 @@ def driving_file(path, body, valid=None):
 def measured(folder, windows, body, valid=None) -> dict:
     driving = driving_file(folder / "driving.h5", body, valid)
     measure_coverage(driving, windows, folder / "coverage.json", folder / "coverage.png", SETTINGS)
-    return json.loads((folder / "coverage.json").read_text())
+    return read_record(folder / "coverage.json")
 
 
 def test_a_clip_covers_itself(windows, tmp_path):

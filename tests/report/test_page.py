@@ -130,6 +130,14 @@ def test_consent_is_shown_and_its_absence_too(results):
     assert "nobody real is shown" in build(results)
 
 
+@pytest.mark.parametrize("name", ["metrics.json", "coverage.json"])
+def test_a_cut_record_is_named_and_no_page_is_made_of_half_of_it(results, name):
+    path = results / "transfers" / "ada" / "ben" / name
+    path.write_text(path.read_text()[:200])
+    with pytest.raises(DamageError, match=rf"{name} is damaged.*delete it"):
+        build(results)
+
+
 def test_texts_are_letters(results):
     coverage = results / "transfers" / "ada" / "ben" / "coverage.json"
     values = json.loads(coverage.read_text())

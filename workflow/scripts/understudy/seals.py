@@ -40,12 +40,12 @@ def write_json(path: Path, values: Mapping[str, Any]) -> None:
     path.write_text(json.dumps({**values, SEAL: digest_of(values)}, indent=2) + "\n", encoding="utf-8")
 
 
-def read_json(path: Path, keys: Collection[str]) -> dict[str, Any]:
+def read_json(path: Path, keys: Collection[str] | None = None) -> dict[str, Any]:
     """Read plain values and hold them to their seal, where they have one.
 
     Args:
         path: the file.
-        keys: of the values.
+        keys: of the values; None where they may be any.
 
     Raises:
         DamageError: it is no JSON any more, or holds other keys or values than were written.
@@ -53,9 +53,9 @@ def read_json(path: Path, keys: Collection[str]) -> dict[str, Any]:
     try:
         values = json.loads(path.read_text(encoding="utf-8"))
         sealed = values.pop(SEAL, None)
-    except (ValueError, AttributeError) as broken:
+    except (ValueError, TypeError, AttributeError, RecursionError) as broken:
         raise damaged(path, f"no readable JSON: {broken}") from broken
-    if set(values) != set(keys) or sealed not in (None, digest_of(values)):
+    if (keys is not None and set(values) != set(keys)) or sealed not in (None, digest_of(values)):
         raise damaged(path, "its seal does not fit its values")
     return values
 

@@ -1,18 +1,15 @@
 """What the report says of a film's quality: figures with yardsticks, the worst frames, coverage, drift."""
 
-import json
-import logging
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+from understudy.metrics.record import read_record
 from understudy.report.charts import Chart, draw_curve
 from understudy.report.runs import take
 from understudy.report.tables import Table, figure_table, figure_tables
 from understudy.report.terms import GROUPS, figure_term
-
-logger = logging.getLogger(__name__)
 
 LIKENESS = "shift_tolerant_psnr_person_db"  # what frames are ranked by
 SHOWN = (
@@ -142,14 +139,10 @@ def view_coverage(place: Path, folder: Path, film: Any, records: Sequence[Mappin
         film: its facts.
         records: metrics.json of the transfer and of the performer.
     """
-    try:
-        found = json.loads((place / "coverage.json").read_text(encoding="utf-8"))
-        distance = found["distance"]
-    except FileNotFoundError:
+    found = read_record(place / "coverage.json")
+    if found is None:
         return None
-    except (OSError, ValueError, KeyError, TypeError, RecursionError) as broken:
-        logger.warning("%s/coverage.json cannot be read (%s); the report goes without it", place, broken)
-        return None
+    distance = found["distance"]
     sheet = place / "coverage.png"
     if sheet.is_file():
         folder.mkdir(parents=True, exist_ok=True)

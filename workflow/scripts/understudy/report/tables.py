@@ -21,7 +21,13 @@ FIRST = (
     "nearest_training_frame",
     "previous_frame",
 )
-ASIDE = ("truth_as_film", "previous_frame", "performer_footage", "to_maps", "to_truth")  # they do not compete for the first place
+ASIDE = (
+    "truth_as_film",
+    "previous_frame",
+    "performer_footage",
+    "to_maps",
+    "to_truth",
+)  # they do not compete for the first place
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,5 @@
 """Everything the report's page shows of one transfer, gathered from its files."""
 
-import json
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ import av
 import cv2
 
 from understudy.job import atomic_path
+from understudy.metrics.record import read_record
 from understudy.rendering.examination import Findings, examine_film
 from understudy.rendering.layout import panel_boxes
 from understudy.report.learning import view_learning
@@ -80,8 +80,8 @@ def view_transfer(
     place = results / "transfers" / plan.performer / plan.driving
     for film in ("video.mp4", "side_by_side.mp4"):
         check_film(place / film)
-    film, record = film_facts(place / "video.mp4"), read_json(place / "metrics.json") or {}
-    performer = read_json(results / "performers" / plan.performer / "metrics.json") or {}
+    film, record = film_facts(place / "video.mp4"), read_record(place / "metrics.json") or {}
+    performer = read_record(results / "performers" / plan.performer / "metrics.json") or {}
     marks = examine_film(place / "video.mp4")
     folder = report / "films" / plan.performer / plan.driving
     now = _keep(folder, place, plan, record, marks, configuration, settings)
@@ -139,18 +139,6 @@ def film_facts(path: Path) -> FilmFacts:
         return FilmFacts(
             shown.height, shown.width, shown.frames, Fraction(shown.average_rate), bool(film.streams.audio)
         )
-
-
-def read_json(path: Path) -> dict[str, Any] | None:
-    """Read plain values; None where there is no such file, or none that can be read."""
-    try:
-        values = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return None
-    except (OSError, ValueError, RecursionError) as broken:
-        logger.warning("%s cannot be read (%s); the report goes without it", path, broken)
-        return None
-    return values if isinstance(values, dict) else None
 
 
 def _keep(
