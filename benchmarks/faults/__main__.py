@@ -190,7 +190,7 @@ def main() -> int:
     done = {one["seed"] for one in before if one["survived"]}
     todo = [one for one in todo if case_name(asked.seed, *one) not in done]
     cluster = _cluster(folder / "slurm") if any(one[0] in CLUSTER_FAULTS for one in todo) else None
-    facts["slurm"] = cluster is not None
+    facts["slurm"] = cluster is not None or any(one["fault"] in CLUSTER_FAULTS for one in before)
     todo = [one for one in todo if cluster or one[0] not in CLUSTER_FAULTS]
     results: list[Result] = []
     try:

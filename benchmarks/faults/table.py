@@ -24,7 +24,8 @@ def write_tables(
 ) -> None:
     """Write Markdown, and JSON beside it with every case; of one that earlier runs had too, this one counts."""
     done = {result["seed"] for result in results}
-    cases = sorted([one for one in before if one["seed"] not in done] + results, key=lambda one: one["seed"])
+    kept = [one for one in before if one["seed"] not in done]
+    cases, facts = sorted(kept + results, key=lambda one: one["seed"]), facts | {"kept": len(kept)}
     path.with_suffix(".json").write_text(json.dumps({**facts, "cases": cases}, indent=1) + "\n", encoding="utf-8")
     path.write_text(_page(facts, cases), encoding="utf-8")
 
@@ -39,7 +40,7 @@ def _page(facts: dict[str, Any], results: list[dict[str, Any]]) -> str:
         f"run's result, bit for bit. {facts['date']}, {facts['machine']}; seed {', '.join(seeds)}; a "
         f"training saves every {facts['save_seconds']:g} s. "
         f"{SLURM[facts['slurm']]} "
-        "Made by `make faults`; every case, with the seed that repeats it, stands in the JSON file beside this page.",
+        f"{_kept(facts['kept'])}Made by `make faults`; every case, with the seed that repeats it, stands in the JSON file beside this page.",
         "",
         "Lost work is the time that a fault took away: of a training since its last saved state, of any other job "
         "since its start. Of damaged inputs, `noticed` counts the runs that ended in an error which names the file to "
@@ -63,6 +64,10 @@ def _page(facts: dict[str, Any], results: list[dict[str, Any]]) -> str:
         ),
     ]
     return "\n".join(lines) + "\n"
+
+
+def _kept(number: int) -> str:
+    return f"{number} of them stand here from runs before this one, on earlier code. " if number else ""
 
 
 def _grouped(results: Iterable[dict[str, Any]], *keys: str) -> dict[Any, list[dict[str, Any]]]:
