@@ -40,7 +40,8 @@ def _page(facts: dict[str, Any], results: list[dict[str, Any]]) -> str:
         f"run's result, bit for bit. {facts['date']}, {facts['machine']}; seed {', '.join(seeds)}; a "
         f"training saves every {facts['save_seconds']:g} s. "
         f"{SLURM[facts['slurm']]} "
-        f"{_kept(facts['kept'])}Made by `make faults`; every case, with the seed that repeats it, stands in the JSON file beside this page.",
+        f"{_kept(facts['kept'])}Made by `make faults`; every case, with the seed that repeats it, stands in the JSON "
+        "file beside this page.",
         "",
         "Lost work is the time that a fault took away: of a training since its last saved state, of any other job "
         "since its start. Of damaged inputs, `noticed` counts the runs that ended in an error which names the file to "
