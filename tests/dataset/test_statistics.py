@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -34,6 +35,15 @@ def test_depth_counts_where_it_is_known():
     found = measure_body(track)
     assert found.flat["thigh"] == pytest.approx(np.hypot(1, 22), rel=1e-3)
     assert found.solid["thigh"] == pytest.approx(np.sqrt(1 + 22**2 + 30**2), rel=1e-3)
+
+
+def test_bones_that_change_their_length_with_depth_wobble():
+    track = standing_track(60)
+    track.body_z[:] = 0
+    assert measure_body(track).wobble < 0.03
+    track.body_z[:] = np.random.default_rng(1).normal(0, 12, track.body_z.shape)
+    assert measure_body(track).wobble > 0.1
+    assert measure_body(replace(track, body_z=None, face_z=None, hands_z=None)).wobble is None
 
 
 def test_bones_that_are_never_seen_have_no_length():

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -133,6 +135,18 @@ def test_depth_counts_only_when_both_clips_have_it():
     assert bone_ratios(measure_body(driver), measure_body(flat))["thigh"] == pytest.approx(1, rel=1e-3)
     moved = retarget(driver, measure_body(driver), measure_body(flat), "hip")
     assert np.allclose(moved.body_z, driver.body_z, atol=1e-3)
+
+
+def test_depth_in_which_bones_change_their_length_counts_little():
+    """The driver's thighs are as long as the performer's in the picture and look longer by what depth makes up."""
+    driver, performer = measure_body(standing_track()), measure_body(standing_track())
+    solid = dict(driver.solid) | {"thigh": 1.5 * driver.solid["thigh"]}
+    steady, shaking = (replace(driver, solid=solid, wobble=wobble) for wobble in (0.01, 0.15))
+    assert bone_ratios(steady, performer)["thigh"] == pytest.approx(1 / 1.5, rel=0.02)
+    assert bone_ratios(shaking, performer)["thigh"] == pytest.approx(1, rel=0.02)
+    assert bone_ratios(steady, replace(performer, wobble=0.15))["thigh"] == pytest.approx(1, rel=0.02)
+    unknown = replace(driver, solid=solid, wobble=None)  # of a file from before it was measured
+    assert bone_ratios(unknown, performer)["thigh"] == pytest.approx(1 / 1.5, rel=0.02)
 
 
 def test_gaps_are_filled_linearly():

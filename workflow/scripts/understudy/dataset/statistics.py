@@ -81,6 +81,8 @@ class BodyStatistics:
             away from the camera, degrees; the second is None without depth.
         shown: hip, knee, ankle -> share of the frames that show both, 0..1.
         face: the person's own face, as in `heads`: 70 points, metres of the standard face.
+        wobble: how much bones change their length with depth, which true ones never do: the spread of the lengths
+            over their median, median of the bone classes; None without depth.
     """
 
     frames: int
@@ -96,6 +98,7 @@ class BodyStatistics:
     up: tuple[float, float | None] | None = None
     shown: Mapping[str, float] | None = None
     face: Sequence[Sequence[float]] | None = None
+    wobble: float | None = None
 
     def as_json(self) -> dict[str, Any]:
         """Plain values, for an attribute of windows.h5."""
@@ -112,6 +115,7 @@ class BodyStatistics:
         lengths = [number for name in ("flat", "solid") for number in (values[name] or {}).values()]
         places = [values[name] for name in ("x_px", "root_y_px", "ground_px", "height_px")]
         places += [
+            values.get("wobble"),
             *(values.get("shoulders_px") or ()),
             *(values.get("up") or ()),
             *(values.get("shown") or {}).values(),
@@ -151,6 +155,7 @@ def measure_body(track: PoseTrack) -> BodyStatistics:
         up=measure_up(track),
         shown={joint: _shown(track, joint) for joint in LEGS},
         face=None if face is None else face.round(5).tolist(),
+        wobble=_wobble(track) if track.has_depth else None,
     )
 
 
@@ -215,6 +220,16 @@ def _lengths(track: PoseTrack, depth: bool) -> dict[str, float]:
     if head is not None:
         lengths["head"] = head
     return lengths
+
+
+def _wobble(track: PoseTrack) -> float | None:
+    """Spread of each bone's lengths with depth (normal consistent median deviation) over their median; their median."""
+    found = []
+    for pairs in BONES.values():
+        spans = np.concatenate([_spans(track, start, end, depth=True) for start, end in pairs])
+        if len(spans) >= LEAST_FRAMES and (middle := np.median(spans)) > 0:
+            found.append(1.4826 * np.median(np.abs(spans - middle)) / middle)
+    return float(np.median(found)) if found else None
 
 
 def _spans(track: PoseTrack, start: str, end: str, depth: bool) -> np.ndarray:

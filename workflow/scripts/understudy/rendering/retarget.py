@@ -1,7 +1,7 @@
 """The driver's motion with the performer's proportions: every bone vector times a ratio of two clips' bone lengths.
 
 Ratios cancel the estimator's bias, which absolute lengths would carry into the picture; depth takes part in the ratios
-but direction and foreshortening stay the driver's own.
+as far as bones keep their length in it, but direction and foreshortening stay the driver's own.
 """
 
 import logging
@@ -22,6 +22,7 @@ from understudy.semantics.joints import BODY
 logger = logging.getLogger(__name__)
 
 SPREAD = (0.6, 1.6)  # a bone's ratio may differ so much from the whole body's
+WOBBLE = 0.05  # bones that change their length with depth by so much make depth count by half
 HAND_REACH = 0.5  # a hand may lie off its wrist by so many palm lengths; farther is an error that shows
 SHOULDER_WIDTHS = 1.25  # from shoulders to hips, where hips are never seen
 
@@ -87,18 +88,34 @@ def retarget(track: PoseTrack, driver: BodyStatistics, performer: BodyStatistics
 def bone_ratios(driver: BodyStatistics, performer: BodyStatistics) -> dict[str, float]:
     """Length of each bone class, `head` and `leg`, of the performer over the driver's.
 
-    With depth on both sides lengths in space are compared, else lengths in the picture. Classes that one of the clips
-    does not show take the median of the others, and none leaves it by more than `SPREAD`.
+    Lengths in the picture are compared, with depth on both sides those in space, each as far as depth can be believed.
+    Classes that one of the clips does not show take the median of the others, and none leaves it by more than `SPREAD`.
     """
-    solid = _solid(driver, performer)
-    ours, theirs = (performer.solid, driver.solid) if solid else (performer.flat, driver.flat)
-    known = {name: ours[name] / theirs[name] for name in (*BONES, "head") if ours.get(name) and theirs.get(name)}
+    known = _known_ratios(performer.flat, driver.flat)
+    ours, theirs, trust = performer.flat, driver.flat, _depth_trust(driver, performer)
+    if trust:
+        ours, theirs = performer.solid, driver.solid
+        solid = _known_ratios(ours, theirs)
+        known = {name: ratio**trust * known.get(name, ratio) ** (1 - trust) for name, ratio in solid.items()}
     whole = float(np.median(list(known.values()))) if known else 1.0
     ratios = {name: whole * float(np.clip(known.get(name, whole) / whole, *SPREAD)) for name in (*BONES, "head")}
     missing = sorted(set(ratios) - set(known))
     if missing:
         logger.info("not seen in both clips, scaled like the rest of the body: %s", ", ".join(missing))
     return ratios | {"leg": _leg_ratio(ours, theirs, ratios)}
+
+
+def _known_ratios(ours: Mapping[str, float], theirs: Mapping[str, float]) -> dict[str, float]:
+    """Ratio of each bone class, and of the head, that both have."""
+    return {name: ours[name] / theirs[name] for name in (*BONES, "head") if ours.get(name) and theirs.get(name)}
+
+
+def _depth_trust(driver: BodyStatistics, performer: BodyStatistics) -> float:
+    """How far lengths in space are believed, 0..1: none without depth, less where bones change their length in it."""
+    if not _solid(driver, performer):
+        return 0.0
+    wobble = max(each.wobble or 0.0 for each in (driver, performer))
+    return 1 / (1 + (wobble / WOBBLE) ** 4)
 
 
 def _solid(driver: BodyStatistics, performer: BodyStatistics) -> bool:
