@@ -14,6 +14,7 @@ import logging
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import chdir
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -190,8 +191,10 @@ def relation_rows(found: list[Frames]) -> Iterator[str]:
 
 def main(folder: Path, page: Path | None, cores: str) -> None:
     """Run what is missing, then write the tables."""
-    run(folder.resolve(), cores)
-    found = list(frames_of(folder))
+    folder, page = folder.resolve(), page and page.resolve()
+    run(folder, cores)
+    with chdir(folder):  # the paths in windows.h5 start there
+        found = list(frames_of(folder))
     steps = sum(row["steps"] for row in STAGES)
     lines = [
         "# Six pairs, from video to film",

@@ -101,6 +101,7 @@ ARCHIVES: dict[str, Callable[[Path], object]] = {
     "with a secret": _patched(b"PK\x01\x02", 8, b"\x01\x00"),
     "of an unknown packing": _patched(b"PK\x01\x02", 10, b"\x63\x00"),
     "with damaged bytes": _patched(b"PK\x03\x04", 41, b"\xff\xff\xff\xff\xff"),
+    "with a name that is empty": _patched(b"PK\x01\x02", 46, b"\x00"),
     "with another sum": _patched(b"PK\x01\x02", 16, b"\x00\x00\x00\x00"),
     "that points beyond its end": _patched(b"PK\x01\x02", 42, b"\xff\xff\xff\x7f"),
     "cut": lambda path: (_stored("model.pth")(path), path.write_bytes(path.read_bytes()[:-15])),

@@ -19,6 +19,8 @@ from understudy.weights import TABLE, Weights, load_weights, measure
 logger = logging.getLogger(__name__)
 
 MOST_UNPACKED = 1100  # times its size: more no packing of zips can do
+# What `zipfile` raises of broken archives; IndexError where an entry's name is empty.
+BROKEN_ZIP = (zipfile.BadZipFile, RuntimeError, EOFError, zlib.error, struct.error, ValueError, IndexError)
 _LOOKS_LIKE_A_PAGE = (b"<!doc", b"<html", b"<?xml", b"versi")  # the last: a pointer of git-lfs
 
 
@@ -70,7 +72,7 @@ def _is_it(part: IO[bytes], wanted: Weights) -> bool:
         with zipfile.ZipFile(path) as archive:
             whole = sum(one.file_size for one in archive.infolist())
             return whole <= MOST_UNPACKED * max(path.stat().st_size, 1) and archive.testzip() is None
-    except (zipfile.BadZipFile, RuntimeError, EOFError, zlib.error, struct.error, ValueError):
+    except BROKEN_ZIP:
         return False
 
 
@@ -97,7 +99,7 @@ def _archive_aside(part: IO[bytes], file: Path) -> Iterator[None]:
     except WeightsError:
         path.replace(aside)
         raise
-    except (zipfile.BadZipFile, RuntimeError, EOFError, zlib.error, struct.error, ValueError) as broken:
+    except BROKEN_ZIP as broken:
         size, page = path.stat().st_size, _page(path)
         path.replace(aside)
         raise WeightsError(
