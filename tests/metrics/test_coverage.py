@@ -13,7 +13,7 @@ from understudy.metrics.record import read_record
 from understudy.settings import MetricsSettings
 
 SIZE, FRAMES = 256, 30
-SETTINGS = MetricsSettings(tolerance_px=6, uncovered_distance=0.08)
+SETTINGS = MetricsSettings(tolerance_px=6, uncovered_distance=0.05)
 
 
 def swinging(frames: int) -> np.ndarray:

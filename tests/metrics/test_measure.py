@@ -40,7 +40,7 @@ from understudy.video.encode import Film
 from understudy.video.frames import Frames
 
 SIZE, FRAMES, RATE = 96, 40, 24.0
-SETTINGS = MetricsSettings(tolerance_px=6, uncovered_distance=0.15)
+SETTINGS = MetricsSettings(tolerance_px=6, uncovered_distance=0.12)
 FILMS = Films(16, FilmSettings("pyav", "libx264"), pose_settings("truth", smooth_frames=1))
 SYNTHETIC = SyntheticSettings(
     build="woman", look="check", choreography="sway", start_s=0.0, duration_s=FRAMES / RATE, rate_fps=RATE,

@@ -1,6 +1,7 @@
 """How far a frame lies from all that the footage shows: posture, limbs and skin together; and whether errors follow it.
 
-The weights are round numbers, chosen on the demo's frames; docs/figures.md says what was measured with them.
+The weights are round numbers, chosen over six synthetic pairs; benchmarks/pairs.md and docs/figures.md say what was
+measured with them, and with weights chosen without the pair they are measured on.
 """
 
 from dataclasses import dataclass
@@ -15,8 +16,8 @@ from understudy.metrics.posture import Postures, limb_distance, nearest_postures
 from understudy.metrics.skin import Skin, driving_seldom, rows_seldom
 from understudy.metrics.training_frames import TrainingFrames
 
-POSTURE = 0.5  # of the distance to the nearest whole posture: body, where it faces, what crosses what
-LIMBS = 1.0  # of the mean distance of each limb by itself
+POSTURE = 0.25  # of the distance to the nearest whole posture: body, where it faces, what crosses what
+LIMBS = 0.5  # of the mean distance of each limb by itself
 SKIN = 1.0  # body heights for a frame whose skin the footage never showed
 ALIKE = 20  # training frames a limb is compared with: what was shown for less than a second is hardly learnt
 LEAST_FRAMES = 8  # from which on distance and error are compared
