@@ -55,7 +55,7 @@ rule find_people:
 
 
 rule estimate_pose:
-    """Follow the chosen person: their joints, face landmarks and hands, smoothed over time."""
+    """Follow the chosen person: their joints, face landmarks and hands, on steady paths."""
     input:
         frames="results/clips/{clip}/frames.h5",
         people="results/clips/{clip}/people.h5",

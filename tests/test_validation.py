@@ -377,7 +377,7 @@ def test_finding_a_person_does_not_depend_on_smoothing(tmp_path):
     clips = cropped_to_people(tmp_path)
     whole, smoothed, strict = (
         load_project(changed(pose=pose, **clips), ROOT).locating_pose("ada")
-        for pose in ({}, {"smooth_frames": 9, "gap_frames": 3}, {"min_score": 0.6})
+        for pose in ({}, {"smooth_frames": 9, "gap_frames": 3, "motion_weight": 7}, {"min_score": 0.6})
     )
     assert whole == smoothed != strict
 

@@ -41,6 +41,9 @@ def test_bones_that_change_their_length_with_depth_wobble():
     track = standing_track(60)
     track.body_z[:] = 0
     assert measure_body(track).wobble < 0.03
+    nearer = np.linspace(1, 1.6, 60, dtype=np.float32)[:, None]
+    track.body[..., :2] *= nearer[..., None]
+    assert measure_body(track).wobble < 0.03, "who comes nearer grows as a whole"
     track.body_z[:] = np.random.default_rng(1).normal(0, 12, track.body_z.shape)
     assert measure_body(track).wobble > 0.1
     assert measure_body(replace(track, body_z=None, face_z=None, hands_z=None)).wobble is None

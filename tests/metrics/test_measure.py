@@ -133,10 +133,15 @@ def test_the_true_film_is_right_and_beats_the_frame_before(performance, tmp_path
 
 
 def test_the_truth_written_as_the_film_is_a_true_film(performance, tmp_path):
+    (tmp_path / "shifted").mkdir()
     figures = transfer_record(performance, tmp_path, crf=FILMS.crf)["figures"]
+    shifted = transfer_record(performance, tmp_path / "shifted", crf=FILMS.crf, shift_px=2)["figures"]
     assert figures["truth_as_film"]["frames"] == FRAMES
     for figure in ("psnr_person_db", "ssim_person", "warp_error_person_ratio", "sharpness_person_ratio"):
-        assert figures["truth_as_film"][figure] == pytest.approx(figures["transfer"][figure], rel=0.01), figure
+        true = figures["truth_as_film"][figure]
+        assert true == pytest.approx(figures["transfer"][figure], rel=0.01), figure
+        assert shifted["truth_as_film"][figure] == true, "whatever the film shows"
+    assert shifted["transfer"]["psnr_person_db"] < 18
 
 
 def test_a_shift_costs_psnr_but_little_tolerant_psnr(performance, tmp_path):

@@ -10,6 +10,7 @@ import pytest
 
 from results_folder import PLAN, TRANSFER, make_results
 from understudy.errors import DamageError
+from understudy.metrics.record import write_record
 from understudy.rendering.layout import GAP_PX
 from understudy.report.page import build_report
 from understudy.report.terms import figure_term
@@ -135,6 +136,17 @@ def test_a_cut_record_is_named_and_no_page_is_made_of_half_of_it(results, name):
     path = results / "transfers" / "ada" / "ben" / name
     path.write_text(path.read_text()[:200])
     with pytest.raises(DamageError, match=rf"{name} is damaged.*delete it"):
+        build(results)
+
+
+def test_a_record_with_a_wrong_digit_is_named(results):
+    path = results / "transfers" / "ada" / "ben" / "metrics.json"
+    write_record(path, json.loads(path.read_text()))
+    build(results)
+    text = path.read_text()
+    path.write_text(re.sub(r"(\d)(,?\n)", lambda found: f"{(int(found[1]) + 1) % 10}{found[2]}", text, count=1))
+    assert path.read_text() != text
+    with pytest.raises(DamageError, match=r"metrics\.json is damaged"):
         build(results)
 
 

@@ -16,6 +16,7 @@ from understudy.semantics.people import BACKENDS as POSE_BACKENDS
 from understudy.semantics.people import find_people, find_people_segment
 from understudy.semantics.pose import estimate_pose, follow_person, register_segment
 from understudy.semantics.surface import BACKENDS, estimate_surface, estimate_surface_segment, fit_surface
+from understudy.settings import VERSIONS
 
 THREE = [Segment(number, 3) for number in (1, 2, 3)]
 
@@ -88,6 +89,27 @@ def test_people_with_a_memory_are_joined_to_the_bit_and_meet_at_the_seams(synthe
         both = (one[..., 2] > 0) & (other[..., 2] > 0)
         off = np.linalg.norm((one - other)[..., :2], axis=-1)[both]
         assert np.median(off) < 0.5, name
+
+
+@pytest.mark.parametrize("weight", [0, 50])
+def test_shifts_and_motion_of_segments_are_those_of_the_whole(synthetic_clip, tmp_path, monkeypatch, weight):
+    """True joints that tremble, for an estimator that looks at each frame by itself."""
+    frames, people, followed = synthetic_clip.frames, tmp_path / "people.h5", tmp_path / "followed.h5"
+    find_people(frames, people, pose_settings("truth"))
+    random = np.random.default_rng(1)
+    with change_file(people) as file:
+        file["body"][..., :2] += random.normal(0, 1, file["body"][..., :2].shape) * (file["body"][..., 2:] > 0)
+        file.attrs["exact"] = False
+    settings = pose_settings("mediapipe", motion_weight=weight)
+    follow_person(frames, people, followed, Choice("largest"), settings)
+    shifts = [tmp_path / f"shifts_{segment}.h5" for segment in THREE]
+    for segment, path in zip(THREE, shifts, strict=True):
+        register_segment(frames, followed, path, segment, settings)
+    joined, whole = tmp_path / "joined.h5", tmp_path / "whole.h5"
+    estimate_pose(frames, people, joined, Choice("largest"), settings, 1, [followed], shifts)
+    estimate_pose(frames, people, whole, Choice("largest"), settings)
+    assert_same(joined, whole)
+    assert any(content(path)[0]["motion"].any() for path in shifts) == (weight > 0)
 
 
 def test_blocks_of_a_backend_are_the_segments_seams(tiny_clip, tmp_path, monkeypatch):
@@ -164,8 +186,8 @@ def test_segments_of_another_clip_or_estimator_are_refused(tiny_clip, tmp_path):
         find_people(tiny_clip.frames, tmp_path / "joined.h5", settings, segments[:2])
     other = shutil.copy(segments[1], tmp_path / "other.h5")
     with change_file(other) as file:
-        file.attrs["producer"] = "semantics 1, truth 2"
-    with pytest.raises(LayoutError, match=r"different estimators \(semantics 1, truth 1; semantics 1, truth 2\)"):
+        file.attrs["producer"] = f"semantics {VERSIONS['semantics']}, truth 2"
+    with pytest.raises(LayoutError, match=r"different estimators \(semantics \d, truth 1; semantics \d, truth 2\)"):
         find_people(tiny_clip.frames, tmp_path / "joined.h5", settings, [segments[0], other, segments[2]])
     with pytest.raises(FootageError, match="planned in 9 segments, but has only 6 frames"):
         find_people_segment(tiny_clip.frames, tmp_path / "ninth.h5", Segment(9, 9), settings)

@@ -4,6 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
+from understudy.semantics.people import SHAPES
 from understudy.semantics.smoothing import smooth_runs
 from understudy.semantics.steadying import (
     LEAST_PX,
@@ -164,7 +165,7 @@ def test_a_clip_is_steadied_in_place_and_absent_joints_stay_absent(clip):
     rows["body"][4, 11] = 0
     before = rows["body"].copy()
     motion = find_motion(rows, frames, mattes, person_height(rows))
-    moved = steady_clip(rows, motion, WEIGHT, person_height(rows), 24)
+    moved = steady_clip(rows, motion, WEIGHT, person_height(rows), 24, (HEIGHT, WIDTH))
     exact = path + JOINTS[8]
     assert 0.1 < moved < 2
     assert trembling(rows["body"][:, 8, :2], exact) < 0.4 * trembling(before[:, 8, :2], exact)
@@ -180,7 +181,7 @@ def test_nobody_is_left_alone():
     frames = np.zeros((5, 64, 64, 3), np.uint8)
     motion = find_motion(rows, frames, None, 0)
     assert not motion.any()
-    assert steady_clip(rows, motion, WEIGHT, 0, 24) == 0
+    assert steady_clip(rows, motion, WEIGHT, 0, 24, (64, 64)) == 0
 
 
 @pytest.mark.parametrize("rate", [24, 48])
@@ -196,10 +197,42 @@ def test_depths_change_no_faster_than_bodies_turn(rate):
     rows["body_z"] += np.random.default_rng(4).normal(0, 1, (len(time), 25))
     rows["body_z"][rate, 1] = 0
     before = rows["body_z"].copy()
-    steady_clip(rows, np.zeros((len(time), POINTS, 3)), WEIGHT, 100, rate)
+    steady_clip(rows, np.zeros((len(time), POINTS, 3)), WEIGHT, 100, rate, (HEIGHT, WIDTH))
     inner = slice(3, -3)
     assert trembling(rows["body_z"][inner, 0], turn[inner]) < 0.15 * trembling(before[inner, 0], turn[inner])
     assert np.abs(rows["body_z"][inner, 0] - turn[inner]).max() < 1.5
     assert rows["body_z"][rate, 1] == 0
     assert abs(rows["body_z"][rate + 1, 1] - turn[rate + 1]) < 3
     np.testing.assert_array_equal(rows["body_z"][:, 2:], before[:, 2:])
+
+
+def test_depths_are_calmed_alike_at_any_rate():
+    """What a turn of 0.7 s keeps of its way depends on time, not on the number of frames."""
+    kept = []
+    for rate in (24, 48):
+        time = np.arange(6 * rate) / rate
+        rows = {name: np.zeros((len(time), *shape)) for name, shape in SHAPES.items()}
+        rows["body"][:, 0] = (50, 60, 1)
+        rows["body_z"][:, 0] = np.sin(2 * np.pi * time / 0.7)
+        steady_clip(rows, np.zeros((len(time), POINTS, 3)), WEIGHT, 100, rate, (HEIGHT, WIDTH))
+        kept.append(np.abs(rows["body_z"][rate:-rate, 0]).max())
+    assert 0.05 < kept[0] < 0.8
+    assert kept[1] == pytest.approx(kept[0], rel=0.05)
+
+
+def test_one_joint_alone_has_no_height_and_no_motion():
+    rows = {name: np.zeros((5, *shape)) for name, shape in SHAPES.items()}
+    rows["body"][:, 3] = (20, 20, 1)
+    frames = np.zeros((5, 64, 64, 3), np.uint8)
+    assert person_height(rows) == 0
+    assert not find_motion(rows, frames, None, 0).any()
+
+
+def test_no_joint_leaves_the_picture():
+    rows = {name: np.zeros((12, *shape)) for name, shape in SHAPES.items()}
+    rows["body"][:, 4, 0] = np.abs(12.0 * (np.arange(12) - 6))  # turns back at the picture's edge within a frame
+    rows["body"][:, 4, 1:] = (60, 1)
+    motion = np.zeros((12, POINTS, 3))
+    motion[:, 4] = (12, 0, 1)
+    steady_clip(rows, motion, 1000, 100, 24, (HEIGHT, WIDTH))
+    assert rows["body"][:, 4, 0].min() >= 0

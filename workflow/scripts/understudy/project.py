@@ -21,7 +21,11 @@ from understudy.settings import VERSIONS
 _OUTSIDE_THE_DIGEST = ("gpus", "compile", "save_seconds", "preview_frames", "perceptual", "stages")
 POSE_BACKENDS = "understudy.semantics.pose_backends"
 SURFACE_BACKENDS = "understudy.semantics.surface_backends"
-_UNSMOOTHED = {"smooth_frames": 1, "gap_frames": 0, "motion_weight": 0}  # smoothing anew never looks anew for people
+_UNSMOOTHED = {
+    "smooth_frames": 1,
+    "gap_frames": 0,
+    "motion_weight": 0,
+}  # smoothing or steadying anew looks for nobody anew
 _WRITTEN_POSES = ("openpose_json", "truth")  # read poses of a clip that somebody else wrote
 _POSE_NETWORKS = ("openpose", "openpose_caffe", "rtmw")
 THREADS_PER_GPU, MEMORY_PER_GPU_MB = 8, 16000  # of a training, on the CPU's side

@@ -11,9 +11,9 @@ from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 VERSIONS = {
     "synthetic": 1,
     "video": 1,
-    "semantics": 1,
+    "semantics": 2,
     "flow": 1,
-    "dataset": 1,
+    "dataset": 2,
     "model": 2,
     "training": 1,
     "rendering": 3,

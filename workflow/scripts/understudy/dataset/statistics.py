@@ -81,8 +81,8 @@ class BodyStatistics:
             away from the camera, degrees; the second is None without depth.
         shown: hip, knee, ankle -> share of the frames that show both, 0..1.
         face: the person's own face, as in `heads`: 70 points, metres of the standard face.
-        wobble: how much bones change their length with depth, which true ones never do: the spread of the lengths
-            over their median, median of the bone classes; None without depth.
+        wobble: how much bones change their length with depth beside the whole person's size, which true ones never do:
+            the spread of a length over its median, median of the bones; None without depth.
     """
 
     frames: int
@@ -223,13 +223,23 @@ def _lengths(track: PoseTrack, depth: bool) -> dict[str, float]:
 
 
 def _wobble(track: PoseTrack) -> float | None:
-    """Spread of each bone's lengths with depth (normal consistent median deviation) over their median; their median."""
-    found = []
-    for pairs in BONES.values():
-        spans = np.concatenate([_spans(track, start, end, depth=True) for start, end in pairs])
-        if len(spans) >= LEAST_FRAMES and (middle := np.median(spans)) > 0:
-            found.append(1.4826 * np.median(np.abs(spans - middle)) / middle)
-    return float(np.median(found)) if found else None
+    """Measure the spread of each bone's length with depth (normal consistent median deviation) over its median.
+
+    Each frame is brought to one size first, by what its bones have in common: who comes nearer grows.
+    """
+    lengths = []
+    for start, end in (pair for pairs in BONES.values() for pair in pairs):
+        (a, a_seen), (b, b_seen) = track.place(start), track.place(end)
+        spans = np.where(a_seen & b_seen, np.linalg.norm(b - a, axis=1), np.nan)  # (T,)
+        if np.isfinite(spans).sum() >= LEAST_FRAMES and (middle := np.nanmedian(spans)) > 0:
+            lengths.append(spans / middle)
+    if not lengths:
+        return None
+    lengths = np.stack(lengths)  # (bones, T)
+    seen = np.isfinite(lengths).any(0)
+    lengths = lengths[:, seen] / np.nanmedian(lengths[:, seen], 0)
+    away = np.abs(lengths - np.nanmedian(lengths, 1, keepdims=True))
+    return float(np.median(1.4826 * np.nanmedian(away, 1)))
 
 
 def _spans(track: PoseTrack, start: str, end: str, depth: bool) -> np.ndarray:

@@ -72,7 +72,7 @@ def retarget(track: PoseTrack, driver: BodyStatistics, performer: BodyStatistics
         track = completed_hips(track, _Bodies(track).hips)
     likeness = Likeness(
         face_offsets(track, driver, performer),
-        finger_ratios(driver, performer, ratios["hand"], track.has_depth and _solid(driver, performer)),
+        finger_ratios(driver, performer, ratios["hand"], track.has_depth and _depth_trust(driver, performer) > 0.5),
     )
     bodies = _Bodies(track)
     moved = bodies.walk(bodies.root(driver, performer, ratios), ratios, driver.flat.get("hand", np.inf), likeness)
@@ -96,7 +96,7 @@ def bone_ratios(driver: BodyStatistics, performer: BodyStatistics) -> dict[str, 
     if trust:
         ours, theirs = performer.solid, driver.solid
         solid = _known_ratios(ours, theirs)
-        known = {name: ratio**trust * known.get(name, ratio) ** (1 - trust) for name, ratio in solid.items()}
+        known |= {name: ratio**trust * known.get(name, ratio) ** (1 - trust) for name, ratio in solid.items()}
     whole = float(np.median(list(known.values()))) if known else 1.0
     ratios = {name: whole * float(np.clip(known.get(name, whole) / whole, *SPREAD)) for name in (*BONES, "head")}
     missing = sorted(set(ratios) - set(known))

@@ -10,6 +10,7 @@ from understudy.report.charts import Chart, draw_curve
 from understudy.report.runs import take
 from understudy.report.tables import Table, figure_table, figure_tables
 from understudy.report.terms import GROUPS, figure_term
+from understudy.seals import damaged
 
 LIKENESS = "shift_tolerant_psnr_person_db"  # what frames are ranked by
 SHOWN = (
@@ -142,7 +143,8 @@ def view_coverage(place: Path, folder: Path, film: Any, records: Sequence[Mappin
     found = read_record(place / "coverage.json")
     if found is None:
         return None
-    distance = found["distance"]
+    if not isinstance(distance := found.get("distance"), list):
+        raise damaged(place / "coverage.json", "it has no list of distances")
     sheet = place / "coverage.png"
     if sheet.is_file():
         folder.mkdir(parents=True, exist_ok=True)

@@ -123,3 +123,11 @@ def mirror_pose(
     for joints in mirrored:
         joints[..., 0] = np.where(joints[..., 2] > 0, width - joints[..., 0], 0)
     return mirrored
+
+
+def set_middles(body: np.ndarray) -> None:
+    """Put neck and middle of the hips of (..., 25, 3) half-way between their sides, in place, where all are seen."""
+    for middle, joint in (("neck", "shoulder"), ("mid_hip", "hip")):
+        pair = body[..., [BODY[f"left_{joint}"], BODY[f"right_{joint}"]], :]
+        seen = (body[..., BODY[middle], 2] > 0) & (pair[..., 2] > 0).all(-1)
+        body[..., BODY[middle], :2] = np.where(seen[..., None], pair[..., :2].mean(-2), body[..., BODY[middle], :2])

@@ -1,4 +1,4 @@
-"""Poses of a clip: the chosen person's raw poses, mended and smoothed over time, one row per frame."""
+"""Poses of a clip: the chosen person's raw poses, mended, registered and steadied over time, one row per frame."""
 
 import logging
 import time
@@ -17,6 +17,7 @@ from understudy.layouts import Writer, create, open_file
 from understudy.segments import Segment
 from understudy.semantics.boxes import person_boxes
 from understudy.semantics.choice import Choice, choose_track, rows_at, rows_of_track
+from understudy.semantics.joints import set_middles
 from understudy.semantics.matte import keep_own
 from understudy.semantics.people import SHAPES, People, open_people
 from understudy.semantics.pose_rows import PoseRows
@@ -62,7 +63,7 @@ def estimate_pose(
     followed: Sequence[str] = (),
     segments: Sequence[str] = (),
 ) -> None:
-    """Take the chosen person's poses out of everyone's, smooth them and write pose.h5.
+    """Take the chosen person's poses out of everyone's, register and steady them and write pose.h5.
 
     Frames without the person are bridged where the gap is short, and zero rows with `valid` false where it is long.
 
@@ -98,13 +99,32 @@ def _moved(
     person: _Followed, clip: Frames, mattes: Any | None, settings: PoseSettings, threads: int
 ) -> tuple[float, float]:
     """Register a person to their mattes and steady their paths, in place: by how many px in the median."""
-    tall_px, motion = person_height(person.rows), None
-    if settings.motion_weight:
-        motion = find_motion(person.rows, clip, mattes, tall_px, 0, threads)
-    shift = 0.0 if mattes is None else register_clip(person.rows, mattes, settings.smooth_frames, threads)
-    if motion is None:
-        return shift, 0.0
-    return shift, steady_clip(person.rows, motion, settings.motion_weight, tall_px, float(clip.rate))
+    tall_px = person_height(person.rows)
+    if not settings.motion_weight:
+        return _registered(person, mattes, settings, threads), 0.0
+    motion = find_motion(person.rows, clip, mattes, tall_px, 0, threads)
+    shift = _registered(person, mattes, settings, threads)
+    return shift, _steadied(person.rows, motion, tall_px, clip, settings, mattes is not None)
+
+
+def _registered(person: _Followed, mattes: Any | None, settings: PoseSettings, threads: int) -> float:
+    return 0.0 if mattes is None else register_clip(person.rows, mattes, settings.smooth_frames, threads)
+
+
+def _steadied(
+    rows: dict[str, np.ndarray],
+    motion: np.ndarray,
+    tall_px: float,
+    clip: Frames,
+    settings: PoseSettings,
+    registered: bool,
+) -> float:
+    """Steady a whole clip; the middles of registered joints stay middles."""
+    size = clip.height, clip.width
+    moved = steady_clip(rows, motion, settings.motion_weight, tall_px, float(clip.rate), size)
+    if registered:
+        set_middles(rows["body"])
+    return moved
 
 
 def follow_person(frames: Path, people: Path, followed: Path, choice: Choice, settings: PoseSettings) -> None:
@@ -189,8 +209,7 @@ def _joined(
         moved = apply_shifts(rows, shifts, (clip.height, clip.width), settings.smooth_frames), 0.0
         if settings.motion_weight:
             motion = np.concatenate([each["motion"][:] for each in files])
-            tall_px, rate = float(file.attrs[TALL]), float(clip.rate)
-            moved = moved[0], steady_clip(rows, motion, settings.motion_weight, tall_px, rate)
+            moved = moved[0], _steadied(rows, motion, float(file.attrs[TALL]), clip, settings, True)
         attributes = {name: file.attrs[name] for name in ("person", "track", "whole")}
         return _Followed(rows, file["row"][:], file["valid"][:], attributes), moved
 

@@ -18,6 +18,7 @@ from understudy.body.outline import gradient, sampled, signed_distance
 from understudy.body.shape import fit_shape
 from understudy.body.silhouette import body_edges, silhouette
 from understudy.job import in_threads
+from understudy.semantics.joints import set_middles
 from understudy.semantics.smoothing import smooth_runs
 
 MOVED = tuple(
@@ -181,10 +182,7 @@ def move_joints(body: np.ndarray, hands: np.ndarray, shifts: np.ndarray, height:
         if joint == "wrist":
             hand = hands[("left", "right").index(side)]
             hand[:, :2] = np.clip(hand[:, :2] + shift, 0, size) * (hand[:, 2:] > 0)
-    for middle, joint in (("neck", "shoulder"), ("mid_hip", "hip")):
-        pair = body[[BODY[f"left_{joint}"], BODY[f"right_{joint}"]]]
-        if body[BODY[middle], 2] > 0 and (pair[:, 2] > 0).all():
-            body[BODY[middle], :2] = pair[:, :2].mean(0)
+    set_middles(body)
 
 
 @lru_cache(maxsize=1)

@@ -23,7 +23,8 @@ from understudy.semantics.boxes import person_boxes
 from understudy.semantics.smoothing import unbroken_runs
 from understudy.video.dense_search import DenseSearch
 
-POINTS = 25 + 70 + 42  # body, face, hands
+JOINED = ("body", "face", "hands")
+POINTS = 25 + 70 + 42  # of them
 TALL_PX = 200  # a person that stands taller is made smaller before motion is looked for
 LEAST_PX = 32  # smaller pictures have no motion to be found
 MARGIN = 0.15  # round the person, share of their height
@@ -65,7 +66,7 @@ def find_motion(
         (T, 137, 3) float32: x, y px, and how far that can be trusted, 0..1.
     """
     points = _points(rows)  # (T, 137, 3)
-    seen = (points[..., 2] > 0).any(1)
+    seen = (points[..., 2] > 0).any(1) & (tall_px > 0)
     motion = np.zeros((len(points), POINTS, 3), np.float32)
     wanted = [row for row in np.flatnonzero(seen).tolist() if first + row > 0]
     jobs = (
@@ -79,7 +80,12 @@ def find_motion(
 
 
 def steady_clip(
-    rows: Mapping[str, np.ndarray], motion: np.ndarray, weight: float, tall_px: float, rate: float
+    rows: Mapping[str, np.ndarray],
+    motion: np.ndarray,
+    weight: float,
+    tall_px: float,
+    rate: float,
+    size: tuple[int, int],
 ) -> float:
     """Move the joints of a whole clip in place onto steady paths; absent ones stay absent.
 
@@ -89,27 +95,26 @@ def steady_clip(
         weight: of an acceleration's error over a place's.
         tall_px: height of the person.
         rate: frames a second.
+        size: (height, width) of the frames, px; no joint leaves them.
 
     Returns:
         The median way that joints were moved, pixels.
     """
-    points = _points(rows)
     if not tall_px:
         return 0.0
-    moved = points.copy()
-    jolt_px = JOLT_PX * max(1.0, tall_px / TALL_PX)
-    for point in range(POINTS):
-        for start, end in unbroken_runs(points[:, point, 2] > 0):
+    ways, jolt_px, limits = [], JOLT_PX * max(1.0, tall_px / TALL_PX), (size[1], size[0])
+    columns = ((name, joint) for name in JOINED for joint in range(_flat(rows[name], 3).shape[1]))
+    for number, (name, joint) in enumerate(columns):
+        joints, depths = _flat(rows[name], 3)[:, joint], _flat(rows[f"{name}_z"], 1)[:, joint]  # views
+        for start, end in unbroken_runs(joints[:, 2] > 0):
             if end - start >= LEAST_RUN:
                 run = slice(start, end)
-                moved[run, point, :2] = steady_path(points[run, point, :2], motion[run, point], weight, jolt_px)
-    shapes = {name: rows[name].shape for name in ("body", "face", "hands")}
-    ends = np.cumsum([int(np.prod(shape[1:-1])) for shape in shapes.values()])
-    for (name, shape), part in zip(shapes.items(), np.split(moved, ends[:-1], axis=1), strict=True):
-        rows[name][..., :2] = part[..., :2].reshape(*shape[:-1], 2)
-        _steady_depths(rows[f"{name}_z"], rows[name][..., 2] > 0, (rate * DEPTH_S[name]) ** 4)
-    there = points[..., 2] > 0
-    return float(np.median(np.linalg.norm((moved - points)[..., :2], axis=-1)[there])) if there.any() else 0.0
+                path = steady_path(joints[run, :2], motion[run, number], weight, jolt_px)
+                path = np.clip(path, 0, limits)
+                ways.append(np.linalg.norm(path - joints[run, :2], axis=1).astype(np.float32))
+                joints[run, :2] = path
+                depths[run] = _calm(depths[run], (rate * DEPTH_S[name]) ** 4)
+    return float(np.median(np.concatenate(ways))) if ways else 0.0
 
 
 def steady_path(places: np.ndarray, motion: np.ndarray, weight: float, jolt_px: float) -> np.ndarray:
@@ -139,14 +144,10 @@ def steady_path(places: np.ndarray, motion: np.ndarray, weight: float, jolt_px: 
     return path
 
 
-def _steady_depths(depths: np.ndarray, present: np.ndarray, calm: float) -> None:
-    """Calm each unbroken run of depths (T, ...) in place."""
-    depths, present = depths.reshape(len(depths), -1), present.reshape(len(depths), -1)
-    for column, there in zip(depths.T, present.T, strict=True):
-        for start, end in unbroken_runs(there):
-            if end - start >= LEAST_RUN:
-                nothing = np.zeros((end - start - 2, 1))
-                column[start:end] = _solve(column[start:end, None], nothing, nothing[:, 0], calm)[:, 0]
+def _calm(depths: np.ndarray, calm: float) -> np.ndarray:
+    """Calm an unbroken run of depths (N,)."""
+    nothing = np.zeros((len(depths) - 2, 1))
+    return _solve(depths[:, None], nothing, nothing[:, 0], calm)[:, 0]
 
 
 def _solve(places: np.ndarray, seen: np.ndarray, weight: np.ndarray, calm: float) -> np.ndarray:
@@ -223,7 +224,10 @@ def _resized(picture: np.ndarray, width: int, height: int) -> np.ndarray:
 
 
 def _points(rows: Mapping[str, np.ndarray]) -> np.ndarray:
-    """Join body, face and hands to (T, 137, 3) float64."""
-    return np.concatenate([rows[name].reshape(len(rows[name]), -1, 3) for name in ("body", "face", "hands")], 1).astype(
-        np.float64
-    )
+    """Join body, face and hands to (T, 137, 3)."""
+    return np.concatenate([_flat(rows[name], 3) for name in JOINED], 1)
+
+
+def _flat(joints: np.ndarray, numbers: int) -> np.ndarray:
+    """View joints (T, ..., 3), or depths (T, ...), as (T, K, 3), or (T, K)."""
+    return joints.reshape(len(joints), -1, *([numbers] if numbers > 1 else []))
