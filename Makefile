@@ -100,7 +100,7 @@ verify: $(VENV)/.run  ## what a film's marks say and whether they hold: FILE=fil
 EACH ?= 1
 SEED ?= 1
 # The cluster's faults take root and Debian's Slurm (docs/cluster.md); without them they are left out, and it says so.
-faults: $(VENV)/.cluster  ## break things while the pipeline runs, 400 times, and count what is lost; EACH=2, SEED=2
+faults: $(VENV)/.cluster  ## break things while the pipeline runs, 402 times, and count what is lost; EACH=2, SEED=2
 	$(BIN)/python benchmarks/faults --each $(EACH) --seed $(SEED) --table benchmarks/faults.md
 
 clean:  ## remove the virtual environment and caches; results stay
