@@ -74,7 +74,7 @@ def test_embedded_estimator_meets_the_truth(synthetic_clip):
 @pytest.mark.slow
 def test_smoothing_calms_without_delay(synthetic_clip, tmp_path):
     """The filter takes out most of the trembling, the picture's motion more, and neither makes the error larger."""
-    moves, error = [], []
+    moves, trembling, error = [], [], []
     with open_file(synthetic_clip.folder / "truth.h5", "truth") as truth:
         exact = truth["body"][..., :2]
     for window, weight in ((1, 0), (7, 0), (7, 50)):
@@ -83,7 +83,10 @@ def test_smoothing_calms_without_delay(synthetic_clip, tmp_path):
         with h5py.File(tmp_path / "pose.h5") as file:
             offset = file["body"][..., :2] - exact
         moves.append(np.abs(np.diff(offset, axis=0)).mean())
+        trembling.append(np.median(np.abs(np.diff(offset, n=2, axis=0))))
         error.append(np.median(np.linalg.norm(offset, axis=-1)))
+    assert trembling[1] < 0.6 * trembling[0]
+    assert trembling[2] < 0.6 * trembling[0]
     assert moves[1] < 0.8 * moves[0]
     assert moves[2] < 0.8 * moves[1]
     assert error[1] < 1.05 * error[0]
